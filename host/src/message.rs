@@ -1,0 +1,228 @@
+//! The domain types that all parts speak: messages, chats, handles and their ids. No serde, SQL or WIT here.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+/// `message.ROWID`: the order in which rows were written, stable within one database only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(pub i64);
+
+/// `chat.ROWID`: stable within one database only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChatId(pub i64);
+
+impl fmt::Display for RowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ChatId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What carries a message, as `message.service` and `chat.service_name` spell it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    IMessage,
+    Sms,
+    Rcs,
+    Other(Box<str>),
+}
+
+impl Service {
+    pub fn from_column(value: &str) -> Service {
+        match value {
+            "iMessage" | "iMessageLite" => Service::IMessage,
+            "SMS" => Service::Sms,
+            "RCS" => Service::Rcs,
+            other => Service::Other(other.into()),
+        }
+    }
+}
+
+/// A conversation: one row of `chat` with its participants.
+#[derive(Clone, Debug)]
+pub struct Chat {
+    pub id: ChatId,
+    /// For example `iMessage;-;+15551234567` or `any;+;chat831415926`; empty where chat.db has none.
+    pub guid: String,
+    /// The other's address in a direct chat, `chat…` in a group.
+    pub identifier: String,
+    /// `display_name` as stored: `None` for NULL, often empty in direct chats.
+    pub display_name: Option<String>,
+    /// `service_name` as stored.
+    pub service: String,
+    /// `chat.style` is 43, or where the column is missing, the guid or identifier contains `;+;`.
+    pub is_group: bool,
+    /// `handle.id` of the others, ordered bytewise, without repeats.
+    pub participants: Vec<String>,
+    pub account_id: Option<String>,
+    pub account_login: Option<String>,
+    pub last_addressed_handle: Option<String>,
+}
+
+impl Chat {
+    /// What a person would call this chat: its display name, else its identifier.
+    pub fn name(&self) -> &str {
+        match self.display_name.as_deref() {
+            Some(name) if !name.is_empty() => name,
+            _ => &self.identifier,
+        }
+    }
+}
+
+/// One row of `attachment`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    pub guid: String,
+    /// As stored, often with a leading `~`.
+    pub filename: String,
+    pub transfer_name: String,
+    pub uti: String,
+    pub mime_type: String,
+    pub total_bytes: u64,
+    pub is_sticker: bool,
+}
+
+/// The kinds of tapback that Messages knows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TapbackKind {
+    Love,
+    Like,
+    Dislike,
+    Laugh,
+    Emphasis,
+    Question,
+    /// Any emoji; `None` where the row does not tell which.
+    Custom(Option<String>),
+}
+
+impl TapbackKind {
+    pub fn name(&self) -> &'static str {
+        match self {
+            TapbackKind::Love => "love",
+            TapbackKind::Like => "like",
+            TapbackKind::Dislike => "dislike",
+            TapbackKind::Laugh => "laugh",
+            TapbackKind::Emphasis => "emphasis",
+            TapbackKind::Question => "question",
+            TapbackKind::Custom(_) => "custom",
+        }
+    }
+
+    pub fn emoji(&self) -> Option<&str> {
+        Some(match self {
+            TapbackKind::Love => "❤️",
+            TapbackKind::Like => "👍",
+            TapbackKind::Dislike => "👎",
+            TapbackKind::Laugh => "😂",
+            TapbackKind::Emphasis => "‼️",
+            TapbackKind::Question => "❓",
+            TapbackKind::Custom(emoji) => return emoji.as_deref(),
+        })
+    }
+}
+
+/// What makes a row a reaction to another message rather than a message of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tapback {
+    pub kind: TapbackKind,
+    /// False where the row takes an earlier tapback away.
+    pub is_add: bool,
+    /// The guid of the message reacted to, without `p:0/` or `bp:`.
+    pub target: String,
+}
+
+/// A tapback that stands on a message now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reaction {
+    pub id: RowId,
+    pub kind: TapbackKind,
+    pub sender: String,
+    pub is_from_me: bool,
+    pub created_at: Timestamp,
+}
+
+/// The message that an inline reply answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quoted {
+    pub guid: String,
+    pub sender: Option<String>,
+    pub text: Option<String>,
+}
+
+/// The link preview that Messages wrote as a row of its own after the text it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlPreview {
+    pub id: RowId,
+    pub guid: String,
+    pub balloon_bundle_id: String,
+    pub created_at: Timestamp,
+}
+
+/// One row of `message`, decoded.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub id: RowId,
+    pub guid: String,
+    /// `None` until Messages has joined the row to a chat.
+    pub chat: Option<Arc<Chat>>,
+    /// `handle.id`, else `destination_caller_id`, else empty; as stored.
+    pub sender: String,
+    pub is_from_me: bool,
+    /// The `text` column, else the decoded `attributedBody`; attachment placeholders (U+FFFC) left out.
+    pub text: String,
+    /// The epoch of chat.db, 2001-01-01, where the row has no date.
+    pub sent_at: Timestamp,
+    /// `message.service` as stored.
+    pub service: String,
+    /// `message.item_type`: 0 for what a person wrote, else a rename, a join, a leave and the like.
+    pub item_type: i64,
+    pub attachments: Vec<Attachment>,
+    /// Filled only by the readers that were asked for reactions.
+    pub reactions: Vec<Reaction>,
+    /// Addresses marked with Messages' own @mention, as stored.
+    pub mentions: Vec<String>,
+    pub tapback: Option<Tapback>,
+    pub reply_to_guid: Option<String>,
+    pub thread_originator_guid: Option<String>,
+    pub thread_originator_part: Option<String>,
+    /// Where the parent row exists.
+    pub quoted: Option<Quoted>,
+    pub destination_caller_id: Option<String>,
+    pub balloon_bundle_id: Option<String>,
+    pub url_preview: Option<UrlPreview>,
+    /// Inbound rows of databases that have the column.
+    pub is_read: Option<bool>,
+    pub read_at: Option<Timestamp>,
+}
+
+/// How a row reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arrival {
+    /// Written moments ago, while we were watching.
+    Live,
+    /// Written while we were down or the Mac was away, as part of the conversation's ordinary course.
+    CatchUp,
+    /// An old message that iCloud or a restore wrote just now.
+    Backfill,
+}
+
+impl Arrival {
+    pub fn name(self) -> &'static str {
+        match self {
+            Arrival::Live => "live",
+            Arrival::CatchUp => "catch-up",
+            Arrival::Backfill => "backfill",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Arrival> {
+        [Arrival::Live, Arrival::CatchUp, Arrival::Backfill].into_iter().find(|arrival| arrival.name() == name)
+    }
+}
