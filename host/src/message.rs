@@ -175,7 +175,7 @@ pub struct Message {
     /// `handle.id`, else `destination_caller_id`, else empty; as stored.
     pub sender: String,
     pub is_from_me: bool,
-    /// The `text` column, else the decoded `attributedBody`; attachment placeholders (U+FFFC) left out.
+    /// The `text` column, else the decoded `attributedBody`; U+FFFC stands where an attachment is.
     pub text: String,
     /// The epoch of chat.db, 2001-01-01, where the row has no date.
     pub sent_at: Timestamp,
