@@ -1,0 +1,8 @@
+//! From the values of chat.db's columns to what they mean. Pure: bytes and integers in, values out; never fails.
+
+mod body;
+pub mod date;
+pub mod tapback;
+mod typedstream;
+
+pub use body::{Body, Mention, Warning, body};
