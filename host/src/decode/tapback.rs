@@ -142,7 +142,9 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_an_emoji_is_none() {
-        for text in ["", "Reacted with a sticker to “8 😀”", "Reacted 8 to “x”", "Removed a reaction from “😀”", "Reacted # to"] {
+        for text in
+            ["", "Reacted with a sticker to “8 😀”", "Reacted 8 to “x”", "Removed a reaction from “😀”", "Reacted # to"]
+        {
             assert_eq!(custom(None, text), None, "{text}");
         }
     }

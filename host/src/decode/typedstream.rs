@@ -245,9 +245,9 @@ impl<'a> Reader<'a> {
     /// Reads an array whose encoding, after the `[`, starts `types`; returns the types after it.
     fn array(&mut self, types: &'a [u8], depth: usize) -> Result<&'a [u8], Problem> {
         let digits = types.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let count = types[..digits].iter().try_fold(0usize, |count, digit| {
-            count.checked_mul(10)?.checked_add(usize::from(digit - b'0'))
-        });
+        let count = types[..digits]
+            .iter()
+            .try_fold(0usize, |count, digit| count.checked_mul(10)?.checked_add(usize::from(digit - b'0')));
         let count = count.filter(|&count| count <= self.bytes.len()).ok_or(Problem::Truncated)?;
         let mut open = 1usize;
         let length = types.iter().position(|byte| {

@@ -1,0 +1,296 @@
+//! Messages' database: the only module that opens chat.db, and it only ever reads.
+//!
+//! A [`ChatDb`] is one connection to one file. It stays with that file when another takes its place at the path; its
+//! owner asks [`ChatDb::is_current`] and opens the new one. Every method reads one snapshot.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+
+use crate::decode::date;
+use crate::message::{Message, RowId};
+
+mod chats;
+mod fold;
+mod history;
+mod load;
+mod page;
+mod reactions;
+mod row;
+mod schema;
+mod sent;
+mod unread;
+
+pub use chats::{ChatSummary, target_keys};
+pub use history::History;
+pub use page::{After, Page};
+pub use schema::{Features, Schema, Table};
+pub use sent::KnownService;
+
+use load::Loader;
+use row::MessageRow;
+
+/// Messages writes in short transactions. Longer than this, and something holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// More than there are different statements, so that none is prepared twice.
+const STATEMENTS: usize = 64;
+/// Rows whose greatest date counts as the newest: imported old messages may be the last rows.
+const NEWEST_ROWS: i64 = 100;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("there is no Messages database at {}; sign in to Messages on this Mac, or name another file with --db", path.display())]
+    Missing { path: PathBuf },
+    #[error("cannot read {}; give imsgd Full Disk Access in System Settings, Privacy & Security", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("{} is not a Messages database: {detail}", path.display())]
+    NotMessages { path: PathBuf, detail: String },
+    #[error("cannot {what} in the Messages database")]
+    Query {
+        /// What was attempted, as a verb phrase.
+        what: &'static str,
+        #[source]
+        source: rusqlite::Error,
+    },
+}
+
+impl Error {
+    /// True where there is no database to ask, rather than no answer from it.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Error::Missing { .. } | Error::Unreadable { .. } | Error::NotMessages { .. } => true,
+            Error::Query { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(
+                    ErrorCode::CannotOpen
+                        | ErrorCode::PermissionDenied
+                        | ErrorCode::AuthorizationForStatementDenied
+                        | ErrorCode::NotADatabase
+                        | ErrorCode::DatabaseCorrupt
+                        | ErrorCode::SystemIoFailure
+                )
+            ),
+        }
+    }
+
+    /// True where the same request may well succeed in a moment.
+    pub fn is_transient(&self) -> bool {
+        let Error::Query { source, .. } = self else { return false };
+        matches!(
+            source.sqlite_error_code(),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::SchemaChanged)
+        )
+    }
+}
+
+/// Which file a path named when it was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FileIdentity {
+    pub device: u64,
+    pub inode: u64,
+}
+
+impl FileIdentity {
+    pub fn of(path: &Path) -> io::Result<FileIdentity> {
+        let metadata = fs::metadata(path)?;
+        Ok(FileIdentity { device: metadata.dev(), inode: metadata.ino() })
+    }
+}
+
+/// A row as the tail needs it.
+#[derive(Clone, Debug)]
+pub struct TailRow {
+    pub message: Message,
+    /// False while Messages has yet to write some of it: its chat, its text or its attachments.
+    pub complete: bool,
+}
+
+/// One open chat.db.
+pub struct ChatDb {
+    connection: Connection,
+    path: PathBuf,
+    identity: FileIdentity,
+    schema: Schema,
+    /// The select list of `row::columns`, which depends on the schema.
+    columns: String,
+}
+
+impl ChatDb {
+    /// Succeeds only where messages can be read.
+    pub fn open(path: &Path) -> Result<ChatDb, Error> {
+        let unreadable =
+            |source: Box<dyn std::error::Error + Send + Sync>| Error::Unreadable { path: path.to_owned(), source };
+        let identity = FileIdentity::of(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
+            _ => unreadable(error.into()),
+        })?;
+        check_sidecars(path).map_err(|error| unreadable(error.into()))?;
+        let (connection, schema) = connect(path).map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => {
+                Error::NotMessages { path: path.to_owned(), detail: "it is not an SQLite database".to_owned() }
+            }
+            _ => unreadable(error.into()),
+        })?;
+        if let Some(detail) = schema.missing() {
+            return Err(Error::NotMessages { path: path.to_owned(), detail });
+        }
+        let columns = row::columns(&schema);
+        Ok(ChatDb { connection, path: path.to_owned(), identity, schema, columns })
+    }
+
+    /// False once the path names another file, or none.
+    pub fn is_current(&self) -> bool {
+        FileIdentity::of(&self.path).is_ok_and(|identity| identity == self.identity)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn identity(&self) -> FileIdentity {
+        self.identity
+    }
+
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Changes whenever another connection has written to the file.
+    pub fn data_version(&self) -> Result<i64, Error> {
+        self.value("read the data version", "PRAGMA data_version", |row| row.get(0))
+    }
+
+    /// 0 in an empty database.
+    pub fn max_rowid(&self) -> Result<RowId, Error> {
+        self.value("find the last message", "SELECT COALESCE(MAX(ROWID), 0) FROM message", |row| row.get(0).map(RowId))
+    }
+
+    pub fn guid_of(&self, id: RowId) -> Result<Option<String>, Error> {
+        if !self.schema.has(Table::Message, "guid") {
+            return Ok(None);
+        }
+        self.read("look up a message", || {
+            let mut statement = self.connection.prepare_cached("SELECT guid FROM message WHERE ROWID = ?1")?;
+            Ok(statement.query_row([id.0], |row| Ok(row::string(row, 0))).optional()?.flatten())
+        })
+    }
+
+    pub fn rowid_of(&self, guid: &str) -> Result<Option<RowId>, Error> {
+        if !self.schema.has(Table::Message, "guid") {
+            return Ok(None);
+        }
+        self.read("look up a message", || {
+            let mut statement = self.connection.prepare_cached("SELECT MAX(ROWID) FROM message WHERE guid = ?1")?;
+            statement.query_row([guid], |row| Ok(row::integer(row, 0).map(RowId)))
+        })
+    }
+
+    /// The greatest date among the last rows. `None` in an empty database.
+    pub fn newest_date(&self) -> Result<Option<Timestamp>, Error> {
+        self.read("find the newest message", || {
+            let mut statement = self
+                .connection
+                .prepare_cached("SELECT MAX(date) FROM (SELECT date FROM message ORDER BY ROWID DESC LIMIT ?1)")?;
+            statement.query_row([NEWEST_ROWS], |row| Ok(row::integer(row, 0).map(|date| date::from_column(Some(date)))))
+        })
+    }
+
+    /// The next `limit` rows in ROWID order: every row, tapbacks and rows without a chat too, and each once.
+    pub fn rows_after(&self, after: RowId, limit: usize) -> Result<Vec<TailRow>, Error> {
+        self.read("read new messages", || {
+            let sql = format!(
+                "SELECT {} FROM message m {} WHERE m.ROWID > ?1 ORDER BY m.ROWID LIMIT ?2",
+                self.columns,
+                row::JOINS
+            );
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            self.filled(&sql, params![after.0, limit])
+        })
+    }
+
+    /// The rows with these ids that exist, in ROWID order.
+    pub fn rows(&self, ids: &[RowId]) -> Result<Vec<TailRow>, Error> {
+        self.read("read messages again", || {
+            let sql = format!(
+                "SELECT {} FROM message m {} WHERE m.ROWID IN (SELECT value FROM json_each(?1)) ORDER BY m.ROWID",
+                self.columns,
+                row::JOINS
+            );
+            let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+            self.filled(&sql, params![load::json(&ids)])
+        })
+    }
+
+    fn filled(&self, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<TailRow>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows: Vec<MessageRow> =
+            statement.query_map(params, |row| Ok(MessageRow::read(row)))?.collect::<rusqlite::Result<_>>()?;
+        Loader::new(self).fill(&mut rows)?;
+        Ok(rows.into_iter().map(|row| TailRow { complete: row.is_complete(), message: row.message }).collect())
+    }
+
+    fn value<T>(
+        &self,
+        what: &'static str,
+        sql: &str,
+        read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        let value = self.connection.prepare_cached(sql).and_then(|mut statement| statement.query_row([], read));
+        value.map_err(|source| Error::Query { what, source })
+    }
+
+    /// Runs `queries` on one snapshot.
+    fn read<T>(&self, what: &'static str, queries: impl FnOnce() -> rusqlite::Result<T>) -> Result<T, Error> {
+        let snapshot = self.connection.unchecked_transaction();
+        // Dropped at the end, which rolls back: there is nothing to commit.
+        let result = snapshot.and_then(|_snapshot| queries());
+        result.map_err(|source| Error::Query { what, source })
+    }
+}
+
+/// A database in WAL mode is more than its main file. A copy of that alone may lack the newest messages, and to read it
+/// SQLite would have to create the other files beside it.
+fn check_sidecars(path: &Path) -> io::Result<()> {
+    let mut header = [0; 20];
+    let length = File::open(path)?.take(20).read(&mut header)?;
+    // Bytes 18 and 19 are the file format's write and read versions; 2 is WAL.
+    let is_wal = length == header.len() && header[18..] == [2, 2];
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    if is_wal && !Path::new(&wal).try_exists()? {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "it is a copy without its -wal and -shm files"));
+    }
+    Ok(())
+}
+
+fn connect(path: &Path) -> rusqlite::Result<(Connection, Schema)> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(uri(path), flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    let schema = Schema::probe(&connection)?;
+    Ok((connection, schema))
+}
+
+fn uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri + "?mode=ro"
+}

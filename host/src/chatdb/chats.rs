@@ -1,0 +1,221 @@
+//! Chats: one by id, the one that a target means, and the list with newest activity and unread counts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::Row;
+
+use super::load::json;
+use super::row::{integer, str, string};
+use super::schema::Table;
+use super::{ChatDb, Error, unread};
+use crate::decode::date;
+use crate::message::{Chat, ChatId};
+
+/// `chat.style` of a group; 45 is a direct chat.
+const GROUP_STYLE: i64 = 43;
+
+/// One entry of the list of chats.
+#[derive(Clone, Debug)]
+pub struct ChatSummary {
+    pub chat: Arc<Chat>,
+    pub last_message_at: Timestamp,
+    /// `None` where the database does not know what has been read.
+    pub unread_count: Option<u64>,
+}
+
+impl ChatDb {
+    /// Newest activity first. `unread_only` narrows before the limit counts; without read state it leaves nothing.
+    pub fn chats(&self, limit: usize, unread_only: bool) -> Result<Vec<ChatSummary>, Error> {
+        self.read("list the chats", || {
+            let unread = unread::counts(self)?;
+            let count = |id| unread.as_ref().map(|counts| counts.get(&id).copied().unwrap_or(0));
+            let wanted = |id| !unread_only || count(id).unwrap_or(0) > 0;
+            let active = by_activity(self, limit, wanted)?;
+            let ids: Vec<i64> = active.iter().map(|(id, _)| id.0).collect();
+            let mut chats = load_all(self, &ids)?;
+            let summary = |(id, last_message_at): (ChatId, Timestamp)| {
+                let chat = Arc::new(chats.remove(&id)?);
+                Some(ChatSummary { chat, last_message_at, unread_count: count(id) })
+            };
+            Ok(active.into_iter().filter_map(summary).collect())
+        })
+    }
+
+    pub fn chat(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Error> {
+        self.read("read a chat", || Ok(load(self, id)?.map(Arc::new)))
+    }
+
+    /// The chat that `target`, a guid or identifier in any of its spellings, means. Chats of a `preferred` service
+    /// come first, then the newest.
+    pub fn chat_for_target(&self, target: &str, preferred: &[&str]) -> Result<Option<Arc<Chat>>, Error> {
+        self.read("find a chat", || matching(self, &target_keys(target), preferred))
+    }
+
+    /// As [`ChatDb::chat_for_target`], but `target` has to be spelled as it is stored.
+    pub fn chat_exact(&self, target: &str) -> Result<Option<Arc<Chat>>, Error> {
+        self.read("find a chat", || matching(self, &[target.trim().to_owned()], &[]))
+    }
+}
+
+/// The values of `chat.guid`, `chat.chat_identifier` or `handle.id` that `target` may stand for.
+pub fn target_keys(target: &str) -> Vec<String> {
+    let target = target.trim();
+    let mut keys = vec![target.to_owned()];
+    for (polarity, other) in [("any;+;", "any;-;"), ("any;-;", "any;+;")] {
+        if let Some(bare) = target.strip_prefix(polarity) {
+            keys.push(format!("{other}{bare}"));
+            keys.push(bare.to_owned());
+        }
+    }
+    keys.retain(|key| !key.is_empty());
+    keys
+}
+
+fn matching(db: &ChatDb, keys: &[String], preferred: &[&str]) -> rusqlite::Result<Option<Arc<Chat>>> {
+    if !db.schema.has_table(Table::Chat) {
+        return Ok(None);
+    }
+    let mut statement = db.connection.prepare_cached(
+        "SELECT ROWID, service_name FROM chat WHERE chat_identifier = ?1
+         UNION SELECT ROWID, service_name FROM chat WHERE guid = ?1",
+    )?;
+    let mut best: Option<(bool, ChatId)> = None;
+    for key in keys {
+        let mut rows = statement.query([key])?;
+        while let Some(row) = rows.next()? {
+            let service = str(row, 1).unwrap_or_default();
+            let candidate = (preferred.contains(&service.as_ref()), ChatId(row.get(0)?));
+            best = best.max(Some(candidate));
+        }
+    }
+    match best {
+        Some((_, id)) => Ok(load(db, id)?.map(Arc::new)),
+        None => Ok(None),
+    }
+}
+
+/// Chats with messages and when the last one was sent, newest first.
+fn by_activity(
+    db: &ChatDb,
+    limit: usize,
+    wanted: impl Fn(ChatId) -> bool,
+) -> rusqlite::Result<Vec<(ChatId, Timestamp)>> {
+    if !db.schema.has_table(Table::Chat) {
+        return Ok(Vec::new());
+    }
+    let from_messages = "(SELECT MAX(m.date) FROM chat_message_join j JOIN message m ON m.ROWID = j.message_id
+                          WHERE j.chat_id = c.ROWID)";
+    let from_joins = "(SELECT MAX(j.message_date) FROM chat_message_join j WHERE j.chat_id = c.ROWID)";
+    let newest = if db.schema.has(Table::ChatMessageJoin, "message_date") {
+        // Joins that were written without their date have 0.
+        format!("COALESCE(NULLIF({from_joins}, 0), {from_messages})")
+    } else {
+        from_messages.to_owned()
+    };
+    let sql = format!(
+        "SELECT id, newest FROM (SELECT c.ROWID AS id, {newest} AS newest FROM chat c
+         WHERE EXISTS (SELECT 1 FROM chat_message_join j WHERE j.chat_id = c.ROWID)) ORDER BY newest DESC, id DESC"
+    );
+    let mut statement = db.connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([])?;
+    let mut active = Vec::new();
+    while active.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let id = ChatId(row.get(0)?);
+        if wanted(id) {
+            active.push((id, date::from_column(integer(row, 1))));
+        }
+    }
+    Ok(active)
+}
+
+pub(super) fn load(db: &ChatDb, id: ChatId) -> rusqlite::Result<Option<Chat>> {
+    Ok(load_all(db, &[id.0])?.remove(&id))
+}
+
+fn load_all(db: &ChatDb, ids: &[i64]) -> rusqlite::Result<HashMap<ChatId, Chat>> {
+    let mut chats = HashMap::new();
+    if !db.schema.has_table(Table::Chat) {
+        return Ok(chats);
+    }
+    let column = |name| db.schema.column(Table::Chat, "c", name);
+    let sql = format!(
+        "SELECT c.ROWID, c.guid, c.chat_identifier, c.display_name, c.service_name, {}, {}, {}, {}
+         FROM chat c WHERE c.ROWID IN (SELECT value FROM json_each(?1))",
+        column("style"),
+        column("account_id"),
+        column("account_login"),
+        column("last_addressed_handle"),
+    );
+    let mut statement = db.connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([json(ids)])?;
+    while let Some(row) = rows.next()? {
+        let chat = read(row)?;
+        chats.insert(chat.id, chat);
+    }
+    participants(db, ids, &mut chats)?;
+    Ok(chats)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Chat> {
+    let guid = string(row, 1).unwrap_or_default();
+    let identifier = string(row, 2).unwrap_or_default();
+    let is_group = match integer(row, 5) {
+        Some(style) if style != 0 => style == GROUP_STYLE,
+        _ => guid.contains(";+;") || identifier.contains(";+;"),
+    };
+    Ok(Chat {
+        id: ChatId(row.get(0)?),
+        guid,
+        identifier,
+        display_name: row.get::<_, Option<String>>(3).unwrap_or_default(),
+        service: string(row, 4).unwrap_or_default(),
+        is_group,
+        participants: Vec::new(),
+        account_id: string(row, 6),
+        account_login: string(row, 7),
+        last_addressed_handle: string(row, 8),
+    })
+}
+
+fn participants(db: &ChatDb, ids: &[i64], chats: &mut HashMap<ChatId, Chat>) -> rusqlite::Result<()> {
+    if !db.schema.has_table(Table::ChatHandleJoin) {
+        return Ok(());
+    }
+    let mut statement = db.connection.prepare_cached(
+        "SELECT j.chat_id, h.id FROM chat_handle_join j JOIN handle h ON h.ROWID = j.handle_id
+         WHERE j.chat_id IN (SELECT value FROM json_each(?1))",
+    )?;
+    let mut rows = statement.query([json(ids)])?;
+    while let Some(row) = rows.next()? {
+        if let (Some(id), Some(handle)) = (integer(row, 0), string(row, 1))
+            && let Some(chat) = chats.get_mut(&ChatId(id))
+        {
+            chat.participants.push(handle);
+        }
+    }
+    for chat in chats.values_mut() {
+        chat.participants.sort_unstable();
+        chat.participants.dedup();
+    }
+    Ok(())
+}
+
+/// Stands for a chat that is joined to but has no row.
+pub(super) fn nameless(id: ChatId) -> Chat {
+    Chat {
+        id,
+        guid: String::new(),
+        identifier: String::new(),
+        display_name: None,
+        service: String::new(),
+        is_group: false,
+        participants: Vec::new(),
+        account_id: None,
+        account_login: None,
+        last_addressed_handle: None,
+    }
+}

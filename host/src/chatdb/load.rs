@@ -1,0 +1,148 @@
+//! What belongs to message rows but stands in other tables. One loader serves one call, so nothing it remembers is old.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::OptionalExtension;
+
+use super::ChatDb;
+use super::chats;
+use super::row::{self, MessageRow, blob, flag, integer, string};
+use super::schema::Table;
+use crate::message::{Attachment, Chat, ChatId, Message, Quoted, RowId};
+
+pub(super) struct Loader<'db> {
+    db: &'db ChatDb,
+    chats: HashMap<ChatId, Arc<Chat>>,
+    parents: HashMap<String, Option<Quoted>>,
+}
+
+impl<'db> Loader<'db> {
+    pub fn new(db: &'db ChatDb) -> Loader<'db> {
+        Loader { db, chats: HashMap::new(), parents: HashMap::new() }
+    }
+
+    /// Fills in chats, attachments and quoted parents.
+    pub fn fill(&mut self, rows: &mut [MessageRow]) -> rusqlite::Result<()> {
+        self.attachments(rows)?;
+        for row in rows {
+            if let Some(id) = row.chat_id {
+                row.message.chat = Some(self.chat(id)?);
+            }
+            if row.is_audio && row.has_attachments {
+                self.transcription(row)?;
+            }
+            self.quoted(&mut row.message)?;
+        }
+        Ok(())
+    }
+
+    fn chat(&mut self, id: ChatId) -> rusqlite::Result<Arc<Chat>> {
+        if let Some(chat) = self.chats.get(&id) {
+            return Ok(Arc::clone(chat));
+        }
+        // A join may name a chat that has no row. The message still belongs to that chat and no other.
+        let chat = Arc::new(chats::load(self.db, id)?.unwrap_or_else(|| chats::nameless(id)));
+        self.chats.insert(id, Arc::clone(&chat));
+        Ok(chat)
+    }
+
+    fn attachments(&self, rows: &mut [MessageRow]) -> rusqlite::Result<()> {
+        let ids: Vec<i64> = rows.iter().filter(|row| row.has_attachments).map(|row| row.message.id.0).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let index: HashMap<RowId, usize> =
+            rows.iter().enumerate().map(|(index, row)| (row.message.id, index)).collect();
+        let sql = format!(
+            "SELECT j.message_id, {}, a.filename, a.transfer_name, a.uti, a.mime_type, a.total_bytes, a.is_sticker
+             FROM message_attachment_join j JOIN attachment a ON a.ROWID = j.attachment_id
+             WHERE j.message_id IN (SELECT value FROM json_each(?1)) ORDER BY j.message_id, j.ROWID",
+            self.db.schema.column(Table::Attachment, "a", "guid")
+        );
+        let mut statement = self.db.connection.prepare_cached(&sql)?;
+        let mut found = statement.query([json(&ids)])?;
+        while let Some(row) = found.next()? {
+            let message = integer(row, 0).and_then(|id| index.get(&RowId(id)));
+            if let Some(&message) = message {
+                rows[message].message.attachments.push(Attachment {
+                    guid: string(row, 1).unwrap_or_default(),
+                    filename: string(row, 2).unwrap_or_default(),
+                    transfer_name: string(row, 3).unwrap_or_default(),
+                    uti: string(row, 4).unwrap_or_default(),
+                    mime_type: string(row, 5).unwrap_or_default(),
+                    total_bytes: integer(row, 6).and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
+                    is_sticker: flag(row, 7) == Some(true),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What was said in an audio message stands for its text.
+    fn transcription(&self, row: &mut MessageRow) -> rusqlite::Result<()> {
+        if !self.db.schema.has(Table::Attachment, "user_info") {
+            return Ok(());
+        }
+        let mut statement = self.db.connection.prepare_cached(
+            "SELECT a.user_info FROM message_attachment_join j JOIN attachment a ON a.ROWID = j.attachment_id
+             WHERE j.message_id = ?1 ORDER BY j.ROWID LIMIT 1",
+        )?;
+        let spoken = statement.query_row([row.message.id.0], |found| Ok(spoken(blob(found, 0)))).optional()?;
+        if let Some(Some(spoken)) = spoken {
+            row.message.text = spoken;
+        }
+        Ok(())
+    }
+
+    fn quoted(&mut self, message: &mut Message) -> rusqlite::Result<()> {
+        let parents = [&message.thread_originator_guid, &message.reply_to_guid];
+        for guid in parents.into_iter().flatten() {
+            let parent = match self.parents.get(guid) {
+                Some(known) => known.clone(),
+                None => {
+                    let parent = self.parent(guid)?;
+                    self.parents.insert(guid.clone(), parent.clone());
+                    parent
+                }
+            };
+            if parent.is_some() {
+                message.quoted = parent;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn parent(&self, guid: &str) -> rusqlite::Result<Option<Quoted>> {
+        if !self.db.schema.has(Table::Message, "guid") {
+            return Ok(None);
+        }
+        let sql = format!("SELECT {} FROM message m {} WHERE m.guid = ?1", self.db.columns, row::JOINS);
+        let mut statement = self.db.connection.prepare_cached(&sql)?;
+        statement
+            .query_row([guid], |found| {
+                let message = MessageRow::read(found).message;
+                let non_empty = |text: String| (!text.is_empty()).then_some(text);
+                Ok(Quoted { guid: message.guid, sender: non_empty(message.sender), text: non_empty(message.text) })
+            })
+            .optional()
+    }
+}
+
+fn spoken(user_info: &[u8]) -> Option<String> {
+    let info: plist::Dictionary = plist::from_bytes(user_info).ok()?;
+    let spoken = info.get("audio-transcription")?.as_string()?;
+    (!spoken.is_empty()).then(|| spoken.to_owned())
+}
+
+/// A list of ids as `json_each` takes it: one bound value whatever the length, so the statement can be cached.
+pub(super) fn json(ids: &[i64]) -> String {
+    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+    format!("[{}]", ids.join(","))
+}
+
+/// As [`json`], for strings.
+pub(super) fn json_strings(strings: &[String]) -> String {
+    serde_json::to_string(strings).unwrap_or_else(|_| "[]".to_owned())
+}

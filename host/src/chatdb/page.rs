@@ -1,0 +1,157 @@
+//! The resumable scan: messages in the order in which rows were written, a page at a time.
+
+use std::collections::HashMap;
+
+use rusqlite::{params, params_from_iter};
+
+use super::load::Loader;
+use super::row::{self, MessageRow};
+use super::{ChatDb, Error, fold, history, reactions};
+use crate::message::{ChatId, Message, RowId};
+
+/// Rows that one page may consume, so that a long stretch of tapbacks does not keep the connection for long.
+const MAX_CONSUMED: usize = 5_000;
+
+/// Where a page starts and what it shows.
+#[derive(Clone, Copy, Debug)]
+pub struct After {
+    /// Exclusive.
+    pub since: RowId,
+    /// `None` for all chats, with rows that are in none.
+    pub chat: Option<ChatId>,
+    /// Counts messages as a person sees them.
+    pub limit: usize,
+    /// Shows tapback rows as messages.
+    pub include_reactions: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Oldest first, with reactions filled in.
+    pub messages: Vec<Message>,
+    /// The last row that the page consumed, shown or not. The next page starts after it.
+    pub next_rowid: RowId,
+    pub has_more: bool,
+}
+
+impl ChatDb {
+    pub fn after(&self, query: &After) -> Result<Page, Error> {
+        self.read("read a page of messages", || {
+            let mut scan = Scan::new(query);
+            let has_more = scan.run(self)?;
+            if has_more {
+                scan.attach_following(self)?;
+            }
+            Loader::new(self).fill(&mut scan.shown)?;
+            let mut messages: Vec<Message> = scan.shown.into_iter().map(|row| row.message).collect();
+            reactions::fill(self, &mut messages)?;
+            Ok(Page { messages, next_rowid: scan.next, has_more })
+        })
+    }
+}
+
+struct Scan<'query> {
+    query: &'query After,
+    shown: Vec<MessageRow>,
+    next: RowId,
+    /// For each chat seen on this page, where in `shown` the text stands that the next preview may belong to; `None`
+    /// after a preview that did not belong.
+    texts: HashMap<ChatId, Option<usize>>,
+}
+
+impl<'query> Scan<'query> {
+    fn new(query: &'query After) -> Scan<'query> {
+        Scan { query, shown: Vec::new(), next: query.since, texts: HashMap::new() }
+    }
+
+    /// Consumes rows up to the first that has no room on the page; returns whether there is one.
+    fn run(&mut self, db: &ChatDb) -> rusqlite::Result<bool> {
+        let from = match self.query.chat {
+            Some(_) => "chat_message_join j CROSS JOIN message m ON m.ROWID = j.message_id",
+            None => "message m",
+        };
+        let filter = match self.query.chat {
+            Some(_) => "j.chat_id = ?2 AND j.message_id > ?1 ORDER BY j.message_id",
+            None => "m.ROWID > ?1 ORDER BY m.ROWID",
+        };
+        let sql = format!("SELECT {} FROM {from} {} WHERE {filter}", db.columns, row::JOINS);
+        let mut statement = db.connection.prepare_cached(&sql)?;
+        let parameters = [Some(self.query.since.0), self.query.chat.map(|chat| chat.0)];
+        let mut rows = statement.query(params_from_iter(parameters.into_iter().flatten()))?;
+        let mut consumed = 0;
+        while let Some(row) = rows.next()? {
+            let mut row = MessageRow::read(row);
+            row.chat_id = self.query.chat.or(row.chat_id);
+            consumed += 1;
+            if consumed > MAX_CONSUMED {
+                return Ok(true);
+            }
+            let id = row.message.id;
+            if !self.consume(db, row)? {
+                return Ok(true);
+            }
+            self.next = id;
+        }
+        Ok(false)
+    }
+
+    /// Shows, folds or passes over a row; false if it would have to be shown and there is no room.
+    fn consume(&mut self, db: &ChatDb, row: MessageRow) -> rusqlite::Result<bool> {
+        let has_room = self.shown.len() < self.query.limit;
+        if row.is_tapback() {
+            if self.query.include_reactions {
+                if has_room {
+                    self.shown.push(row);
+                }
+                return Ok(has_room);
+            }
+            return Ok(true);
+        }
+        if fold::is_preview(&row)
+            && let Some(chat) = row.chat_id
+        {
+            match self.texts.get(&chat) {
+                Some(Some(text)) if fold::belongs(&row, &self.shown[*text]) => {
+                    fold::attach(&mut self.shown[*text].message, &row.message);
+                    return Ok(true);
+                }
+                Some(_) => {}
+                // The text came with an earlier page, and the preview with it.
+                None if history::text_of(db, chat, &row)?.is_some() => return Ok(true),
+                None => {}
+            }
+        }
+        if has_room {
+            if let Some(chat) = row.chat_id {
+                let text = (!fold::is_preview(&row)).then_some(self.shown.len());
+                self.texts.insert(chat, text);
+            }
+            self.shown.push(row);
+        }
+        Ok(has_room)
+    }
+
+    /// Attaches the previews that follow the last texts of the page. The next page will pass over them.
+    fn attach_following(&mut self, db: &ChatDb) -> rusqlite::Result<()> {
+        let sql = format!(
+            "SELECT {} FROM chat_message_join j CROSS JOIN message m ON m.ROWID = j.message_id {}
+             WHERE j.chat_id = ?1 AND j.message_id > ?2 ORDER BY j.message_id",
+            db.columns,
+            row::JOINS
+        );
+        let mut statement = db.connection.prepare_cached(&sql)?;
+        for (chat, text) in &self.texts {
+            let Some(text) = text.map(|index| &mut self.shown[index]) else { continue };
+            let mut rows = statement.query(params![chat.0, self.next.0])?;
+            while let Some(row) = rows.next()? {
+                let row = MessageRow::read(row);
+                if fold::belongs(&row, text) {
+                    fold::attach(&mut text.message, &row.message);
+                } else if !row.is_tapback() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}

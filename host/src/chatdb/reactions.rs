@@ -1,0 +1,99 @@
+//! The tapbacks that stand on messages now: all tapback rows of a message, played in the order of their dates.
+
+use std::collections::HashMap;
+
+use super::load::json_strings;
+use super::row::{blob, flag, integer, str, string};
+use super::schema::Table;
+use super::{ChatDb, Error};
+use crate::decode::{self, date, tapback};
+use crate::message::{Message, Reaction, RowId, Tapback, TapbackKind};
+
+/// Parts of a message that can be reacted to even where it does not look as if it had so many.
+const LEAST_PARTS: usize = 8;
+
+impl ChatDb {
+    /// Fills in `reactions` of all `messages` with one query.
+    pub fn reactions(&self, messages: &mut [Message]) -> Result<(), Error> {
+        self.read("read reactions", || fill(self, messages))
+    }
+}
+
+pub(super) fn fill(db: &ChatDb, messages: &mut [Message]) -> rusqlite::Result<()> {
+    if !db.schema.features().reactions {
+        return Ok(());
+    }
+    let mut index = HashMap::new();
+    let mut spellings = Vec::new();
+    for (number, message) in messages.iter_mut().enumerate() {
+        message.reactions.clear();
+        if !message.guid.is_empty() && message.tapback.is_none() {
+            index.insert(message.guid.clone(), number);
+            spell(message, &mut spellings);
+        }
+    }
+    if spellings.is_empty() {
+        return Ok(());
+    }
+    let mut statement = db.connection.prepare_cached(&sql(db))?;
+    let mut rows = statement.query([json_strings(&spellings)])?;
+    while let Some(row) = rows.next()? {
+        let body = if str(row, 5).is_none() { decode::body(blob(row, 6)).text } else { String::new() };
+        let tapback = tapback::tapback(&tapback::Columns {
+            associated_type: integer(row, 3).unwrap_or(0),
+            associated_guid: &str(row, 4).unwrap_or_default(),
+            emoji: str(row, 7).as_deref(),
+            text: str(row, 5).as_deref().unwrap_or(&body),
+        });
+        let Some(tapback) = tapback else { continue };
+        let Some(&number) = index.get(&tapback.target) else { continue };
+        let reaction = Reaction {
+            id: RowId(integer(row, 0).unwrap_or(0)),
+            kind: tapback.kind.clone(),
+            sender: string(row, 8).unwrap_or_default(),
+            is_from_me: flag(row, 2) == Some(true),
+            created_at: date::from_column(integer(row, 1)),
+        };
+        play(&mut messages[number].reactions, reaction, &tapback);
+    }
+    Ok(())
+}
+
+fn sql(db: &ChatDb) -> String {
+    let message = |name| db.schema.column(Table::Message, "m", name);
+    format!(
+        "SELECT m.ROWID, m.date, m.is_from_me, m.associated_message_type, m.associated_message_guid, m.text, {}, {}, h.id
+         FROM message m LEFT JOIN handle h ON h.ROWID = m.handle_id
+         WHERE m.associated_message_guid IN (SELECT value FROM json_each(?1)) ORDER BY m.date, m.ROWID",
+        message("attributedBody"),
+        message("associated_message_emoji")
+    )
+}
+
+/// All ways in which a tapback may name `message`. Equality on each is what the index can answer, unlike `LIKE`.
+fn spell(message: &Message, spellings: &mut Vec<String>) {
+    let guid = &message.guid;
+    let parts = LEAST_PARTS.max(2 * message.attachments.len() + 1);
+    spellings.push(guid.clone());
+    spellings.push(format!("bp:{guid}"));
+    spellings.extend((0..parts).map(|part| format!("p:{part}/{guid}")));
+}
+
+fn play(reactions: &mut Vec<Reaction>, reaction: Reaction, tapback: &Tapback) {
+    let same_person = |other: &Reaction| other.sender == reaction.sender && other.is_from_me == reaction.is_from_me;
+    let is_unknown = reaction.kind == TapbackKind::Custom(None);
+    let known = reactions.iter().position(|other| {
+        // A removal that does not say which emoji takes the person's first.
+        same_person(other)
+            && (other.kind == reaction.kind || is_unknown && matches!(other.kind, TapbackKind::Custom(_)))
+    });
+    match (tapback.is_add, known) {
+        (true, _) if is_unknown => {}
+        (true, Some(index)) => reactions[index] = reaction,
+        (true, None) => reactions.push(reaction),
+        (false, Some(index)) => {
+            reactions.remove(index);
+        }
+        (false, None) => {}
+    }
+}

@@ -1,0 +1,256 @@
+//! One row of `message`: the columns that every reader selects, and what they are read into.
+
+use std::borrow::Cow;
+
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+
+use super::fold;
+use super::schema::{Schema, Table};
+use crate::decode::{self, date, tapback};
+use crate::message::{ChatId, Message, RowId};
+
+/// The joins that [`columns`] needs, to stand after `message m` in a FROM clause.
+pub(super) const JOINS: &str = "LEFT JOIN handle h ON h.ROWID = m.handle_id";
+
+/// The select list that [`MessageRow::read`] reads, in the order of its `column` constants.
+pub(super) fn columns(schema: &Schema) -> String {
+    let message = |name| schema.column(Table::Message, "m", name);
+    // The three only have a meaning together.
+    let association = |name| if schema.features().reactions { message(name) } else { "NULL".to_owned() };
+    let has_attachments = if schema.has_attachments() {
+        "EXISTS (SELECT 1 FROM message_attachment_join a WHERE a.message_id = m.ROWID)"
+    } else {
+        "0"
+    };
+    let columns = [
+        "m.ROWID".to_owned(),
+        message("guid"),
+        "m.text".to_owned(),
+        message("attributedBody"),
+        "m.date".to_owned(),
+        "m.is_from_me".to_owned(),
+        "m.service".to_owned(),
+        message("item_type"),
+        "m.handle_id".to_owned(),
+        "h.id".to_owned(),
+        message("destination_caller_id"),
+        association("associated_message_type"),
+        association("associated_message_guid"),
+        message("associated_message_emoji"),
+        message("reply_to_guid"),
+        message("thread_originator_guid"),
+        message("thread_originator_part"),
+        message("balloon_bundle_id"),
+        message("is_read"),
+        message("date_read"),
+        message("is_audio_message"),
+        message("cache_has_attachments"),
+        has_attachments.to_owned(),
+        "(SELECT MIN(c.chat_id) FROM chat_message_join c WHERE c.message_id = m.ROWID)".to_owned(),
+    ];
+    columns.join(", ")
+}
+
+mod column {
+    pub(super) const ROWID: usize = 0;
+    pub(super) const GUID: usize = 1;
+    pub(super) const TEXT: usize = 2;
+    pub(super) const BODY: usize = 3;
+    pub(super) const DATE: usize = 4;
+    pub(super) const IS_FROM_ME: usize = 5;
+    pub(super) const SERVICE: usize = 6;
+    pub(super) const ITEM_TYPE: usize = 7;
+    pub(super) const HANDLE_ID: usize = 8;
+    pub(super) const HANDLE: usize = 9;
+    pub(super) const DESTINATION_CALLER_ID: usize = 10;
+    pub(super) const ASSOCIATED_TYPE: usize = 11;
+    pub(super) const ASSOCIATED_GUID: usize = 12;
+    pub(super) const ASSOCIATED_EMOJI: usize = 13;
+    pub(super) const REPLY_TO_GUID: usize = 14;
+    pub(super) const THREAD_ORIGINATOR_GUID: usize = 15;
+    pub(super) const THREAD_ORIGINATOR_PART: usize = 16;
+    pub(super) const BALLOON_BUNDLE_ID: usize = 17;
+    pub(super) const IS_READ: usize = 18;
+    pub(super) const DATE_READ: usize = 19;
+    pub(super) const IS_AUDIO: usize = 20;
+    pub(super) const CACHE_HAS_ATTACHMENTS: usize = 21;
+    pub(super) const HAS_ATTACHMENTS: usize = 22;
+    pub(super) const CHAT_ID: usize = 23;
+}
+
+/// A row as read from `message` alone. Chat, attachments, quoted parent and reactions are filled in by `load`.
+#[derive(Debug)]
+pub(super) struct MessageRow {
+    pub message: Message,
+    pub chat_id: Option<ChatId>,
+    pub handle_id: i64,
+    pub associated_type: i64,
+    pub is_audio: bool,
+    pub has_attachments: bool,
+    /// As many attachments as the row itself says that it has.
+    expected_attachments: usize,
+}
+
+impl MessageRow {
+    pub fn read(row: &Row<'_>) -> MessageRow {
+        let body = decode::body(blob(row, column::BODY));
+        let id = RowId(integer(row, column::ROWID).unwrap_or(0));
+        if let Some(warning) = body.warning {
+            tracing::debug!(row = id.0, %warning, "attributedBody is damaged");
+        }
+        let is_audio = flag(row, column::IS_AUDIO) == Some(true);
+        let text = match string(row, column::TEXT) {
+            Some(text) => text,
+            None => body.text,
+        };
+        let text = body.transcription.filter(|spoken| is_audio && !spoken.is_empty()).unwrap_or(text);
+
+        let associated_type = integer(row, column::ASSOCIATED_TYPE).unwrap_or(0);
+        let associated_guid = str(row, column::ASSOCIATED_GUID).unwrap_or_default();
+        let tapback = tapback::tapback(&tapback::Columns {
+            associated_type,
+            associated_guid: &associated_guid,
+            emoji: str(row, column::ASSOCIATED_EMOJI).as_deref(),
+            text: &text,
+        });
+        let is_from_me = flag(row, column::IS_FROM_ME) == Some(true);
+        let is_read = if is_from_me { None } else { flag(row, column::IS_READ) };
+        let read_at = integer(row, column::DATE_READ).filter(|&date| date > 0 && is_read == Some(true));
+        let handle_id = integer(row, column::HANDLE_ID).unwrap_or(0);
+        let destination_caller_id = string(row, column::DESTINATION_CALLER_ID);
+        let balloon_bundle_id = string(row, column::BALLOON_BUNDLE_ID);
+        let mut thread = Thread::default();
+        if tapback.is_none() {
+            thread = Thread::read(row, &associated_guid, balloon_bundle_id.as_deref());
+        }
+        MessageRow {
+            chat_id: integer(row, column::CHAT_ID).map(ChatId),
+            handle_id,
+            associated_type,
+            is_audio,
+            has_attachments: flag(row, column::HAS_ATTACHMENTS) == Some(true),
+            expected_attachments: body
+                .attachment_guids
+                .len()
+                .max(usize::from(flag(row, column::CACHE_HAS_ATTACHMENTS) == Some(true))),
+            message: Message {
+                id,
+                guid: string(row, column::GUID).unwrap_or_default(),
+                chat: None,
+                sender: string(row, column::HANDLE).or_else(|| destination_caller_id.clone()).unwrap_or_default(),
+                is_from_me,
+                text,
+                sent_at: date::from_column(integer(row, column::DATE)),
+                service: string(row, column::SERVICE).unwrap_or_default(),
+                item_type: integer(row, column::ITEM_TYPE).unwrap_or(0),
+                attachments: Vec::new(),
+                reactions: Vec::new(),
+                mentions: addresses(body.mentions),
+                tapback,
+                reply_to_guid: thread.reply_to_guid,
+                thread_originator_guid: thread.originator_guid,
+                thread_originator_part: thread.originator_part,
+                quoted: None,
+                destination_caller_id,
+                balloon_bundle_id,
+                url_preview: None,
+                is_read,
+                read_at: read_at.map(|date| date::from_column(Some(date))),
+            },
+        }
+    }
+
+    /// As [`MessageRow::read`], for readers of one chat: a row may be in several.
+    pub fn read_in(chat: ChatId, row: &Row<'_>) -> MessageRow {
+        MessageRow { chat_id: Some(chat), ..MessageRow::read(row) }
+    }
+
+    pub fn is_tapback(&self) -> bool {
+        self.message.tapback.is_some()
+    }
+
+    /// Whether Messages has written all that belongs to this row. Attachments have to be filled in before.
+    pub fn is_complete(&self) -> bool {
+        let message = &self.message;
+        if message.chat.is_none() || message.attachments.len() < self.expected_attachments {
+            return false;
+        }
+        !message.text.is_empty()
+            || !message.attachments.is_empty()
+            || message.is_from_me
+            || message.item_type != 0
+            || self.associated_type != 0
+            || message.balloon_bundle_id.is_some()
+    }
+}
+
+/// What a row says about the message that it answers.
+#[derive(Default)]
+struct Thread {
+    reply_to_guid: Option<String>,
+    originator_guid: Option<String>,
+    originator_part: Option<String>,
+}
+
+impl Thread {
+    fn read(row: &Row<'_>, associated_guid: &str, balloon_bundle_id: Option<&str>) -> Thread {
+        let originator_guid = string(row, column::THREAD_ORIGINATOR_GUID);
+        // Messages sets `reply_to_guid` on ordinary rows too, to the row before them. It means a reply only in a
+        // thread; in a preview it names the text that the preview belongs to.
+        let means_reply = originator_guid.is_some() || balloon_bundle_id == Some(fold::URL_BALLOON);
+        let reply = str(row, column::REPLY_TO_GUID).filter(|_| means_reply);
+        let reply = match reply.as_deref().map(tapback::target) {
+            Some(guid) if !guid.is_empty() => guid,
+            _ => tapback::target(associated_guid),
+        };
+        Thread {
+            reply_to_guid: (!reply.is_empty()).then(|| reply.to_owned()),
+            originator_guid,
+            originator_part: string(row, column::THREAD_ORIGINATOR_PART),
+        }
+    }
+}
+
+fn addresses(mentions: Vec<decode::Mention>) -> Vec<String> {
+    let mut addresses = Vec::with_capacity(mentions.len());
+    for mention in mentions {
+        if !addresses.contains(&mention.address) {
+            addresses.push(mention.address);
+        }
+    }
+    addresses
+}
+
+// A column of an unexpected storage class reads as if it were NULL: a single odd row must not stop a reader.
+
+pub(super) fn integer(row: &Row<'_>, index: usize) -> Option<i64> {
+    match row.get_ref(index) {
+        Ok(ValueRef::Integer(value)) => Some(value),
+        _ => None,
+    }
+}
+
+pub(super) fn flag(row: &Row<'_>, index: usize) -> Option<bool> {
+    integer(row, index).map(|value| value != 0)
+}
+
+/// A text that is not empty.
+pub(super) fn str<'row>(row: &'row Row<'_>, index: usize) -> Option<Cow<'row, str>> {
+    match row.get_ref(index) {
+        Ok(ValueRef::Text(bytes)) if !bytes.is_empty() => Some(String::from_utf8_lossy(bytes)),
+        _ => None,
+    }
+}
+
+/// A text that is not empty.
+pub(super) fn string(row: &Row<'_>, index: usize) -> Option<String> {
+    str(row, index).map(Cow::into_owned)
+}
+
+pub(super) fn blob<'row>(row: &'row Row<'_>, index: usize) -> &'row [u8] {
+    match row.get_ref(index) {
+        Ok(ValueRef::Blob(bytes)) => bytes,
+        _ => &[],
+    }
+}
