@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::decode::date;
 use crate::message::{Message, RowId};
@@ -26,6 +26,9 @@ mod row;
 mod schema;
 mod sent;
 mod unread;
+
+#[cfg(test)]
+mod tests;
 
 pub use chats::{ChatSummary, target_keys};
 pub use history::History;
@@ -123,6 +126,8 @@ pub struct ChatDb {
     schema: Schema,
     /// The select list of `row::columns`, which depends on the schema.
     columns: String,
+    #[cfg(test)]
+    prepared: std::cell::RefCell<std::collections::BTreeSet<String>>,
 }
 
 impl ChatDb {
@@ -145,7 +150,15 @@ impl ChatDb {
             return Err(Error::NotMessages { path: path.to_owned(), detail });
         }
         let columns = row::columns(&schema);
-        Ok(ChatDb { connection, path: path.to_owned(), identity, schema, columns })
+        Ok(ChatDb {
+            connection,
+            path: path.to_owned(),
+            identity,
+            schema,
+            columns,
+            #[cfg(test)]
+            prepared: Default::default(),
+        })
     }
 
     /// False once the path names another file, or none.
@@ -180,7 +193,7 @@ impl ChatDb {
             return Ok(None);
         }
         self.read("look up a message", || {
-            let mut statement = self.connection.prepare_cached("SELECT guid FROM message WHERE ROWID = ?1")?;
+            let mut statement = self.prepare("SELECT guid FROM message WHERE ROWID = ?1")?;
             Ok(statement.query_row([id.0], |row| Ok(row::string(row, 0))).optional()?.flatten())
         })
     }
@@ -190,7 +203,7 @@ impl ChatDb {
             return Ok(None);
         }
         self.read("look up a message", || {
-            let mut statement = self.connection.prepare_cached("SELECT MAX(ROWID) FROM message WHERE guid = ?1")?;
+            let mut statement = self.prepare("SELECT MAX(ROWID) FROM message WHERE guid = ?1")?;
             statement.query_row([guid], |row| Ok(row::integer(row, 0).map(RowId)))
         })
     }
@@ -198,9 +211,8 @@ impl ChatDb {
     /// The greatest date among the last rows. `None` in an empty database.
     pub fn newest_date(&self) -> Result<Option<Timestamp>, Error> {
         self.read("find the newest message", || {
-            let mut statement = self
-                .connection
-                .prepare_cached("SELECT MAX(date) FROM (SELECT date FROM message ORDER BY ROWID DESC LIMIT ?1)")?;
+            let mut statement =
+                self.prepare("SELECT MAX(date) FROM (SELECT date FROM message ORDER BY ROWID DESC LIMIT ?1)")?;
             statement.query_row([NEWEST_ROWS], |row| Ok(row::integer(row, 0).map(|date| date::from_column(Some(date)))))
         })
     }
@@ -232,7 +244,7 @@ impl ChatDb {
     }
 
     fn filled(&self, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<TailRow>> {
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.prepare(sql)?;
         let mut rows: Vec<MessageRow> =
             statement.query_map(params, |row| Ok(MessageRow::read(row)))?.collect::<rusqlite::Result<_>>()?;
         Loader::new(self).fill(&mut rows)?;
@@ -245,8 +257,15 @@ impl ChatDb {
         sql: &str,
         read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
-        let value = self.connection.prepare_cached(sql).and_then(|mut statement| statement.query_row([], read));
+        let value = self.prepare(sql).and_then(|mut statement| statement.query_row([], read));
         value.map_err(|source| Error::Query { what, source })
+    }
+
+    /// The only way to a statement, so that a test can look at the plans of all of them.
+    fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        #[cfg(test)]
+        self.prepared.borrow_mut().insert(sql.to_owned());
+        self.connection.prepare_cached(sql)
     }
 
     /// Runs `queries` on one snapshot.

@@ -4,5 +4,7 @@ mod body;
 pub mod date;
 pub mod tapback;
 mod typedstream;
+#[cfg(test)]
+pub mod writer;
 
 pub use body::{Body, Mention, Warning, body};

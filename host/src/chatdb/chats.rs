@@ -77,7 +77,7 @@ fn matching(db: &ChatDb, keys: &[String], preferred: &[&str]) -> rusqlite::Resul
     if !db.schema.has_table(Table::Chat) {
         return Ok(None);
     }
-    let mut statement = db.connection.prepare_cached(
+    let mut statement = db.prepare(
         "SELECT ROWID, service_name FROM chat WHERE chat_identifier = ?1
          UNION SELECT ROWID, service_name FROM chat WHERE guid = ?1",
     )?;
@@ -118,7 +118,7 @@ fn by_activity(
         "SELECT id, newest FROM (SELECT c.ROWID AS id, {newest} AS newest FROM chat c
          WHERE EXISTS (SELECT 1 FROM chat_message_join j WHERE j.chat_id = c.ROWID)) ORDER BY newest DESC, id DESC"
     );
-    let mut statement = db.connection.prepare_cached(&sql)?;
+    let mut statement = db.prepare(&sql)?;
     let mut rows = statement.query([])?;
     let mut active = Vec::new();
     while active.len() < limit
@@ -136,7 +136,7 @@ pub(super) fn load(db: &ChatDb, id: ChatId) -> rusqlite::Result<Option<Chat>> {
     Ok(load_all(db, &[id.0])?.remove(&id))
 }
 
-fn load_all(db: &ChatDb, ids: &[i64]) -> rusqlite::Result<HashMap<ChatId, Chat>> {
+pub(super) fn load_all(db: &ChatDb, ids: &[i64]) -> rusqlite::Result<HashMap<ChatId, Chat>> {
     let mut chats = HashMap::new();
     if !db.schema.has_table(Table::Chat) {
         return Ok(chats);
@@ -150,7 +150,7 @@ fn load_all(db: &ChatDb, ids: &[i64]) -> rusqlite::Result<HashMap<ChatId, Chat>>
         column("account_login"),
         column("last_addressed_handle"),
     );
-    let mut statement = db.connection.prepare_cached(&sql)?;
+    let mut statement = db.prepare(&sql)?;
     let mut rows = statement.query([json(ids)])?;
     while let Some(row) = rows.next()? {
         let chat = read(row)?;
@@ -185,7 +185,7 @@ fn participants(db: &ChatDb, ids: &[i64], chats: &mut HashMap<ChatId, Chat>) -> 
     if !db.schema.has_table(Table::ChatHandleJoin) {
         return Ok(());
     }
-    let mut statement = db.connection.prepare_cached(
+    let mut statement = db.prepare(
         "SELECT j.chat_id, h.id FROM chat_handle_join j JOIN handle h ON h.ROWID = j.handle_id
          WHERE j.chat_id IN (SELECT value FROM json_each(?1))",
     )?;

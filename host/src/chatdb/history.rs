@@ -62,7 +62,7 @@ impl ChatDb {
 fn select(db: &ChatDb, query: &History) -> rusqlite::Result<Vec<MessageRow>> {
     let mut chosen: Vec<MessageRow> = Vec::new();
     let mut place: HashMap<RowId, usize> = HashMap::new();
-    let mut statement = db.connection.prepare_cached(&newest_first(db, query.chat)?)?;
+    let mut statement = db.prepare(&newest_first(db, query.chat)?)?;
     let before = query.end.map_or(i64::MAX, date::to_column);
     let mut rows = statement.query(params![query.chat.0, before])?;
     while chosen.len() < query.limit
@@ -110,7 +110,7 @@ fn has_join_dates(db: &ChatDb, chat: ChatId) -> rusqlite::Result<bool> {
     if !db.schema.has(Table::ChatMessageJoin, "message_date") {
         return Ok(false);
     }
-    let mut statement = db.connection.prepare_cached(
+    let mut statement = db.prepare(
         "SELECT COALESCE((SELECT message_date FROM chat_message_join WHERE chat_id = ?1
          ORDER BY message_date LIMIT 1), 0) > 0",
     )?;
@@ -120,7 +120,7 @@ fn has_join_dates(db: &ChatDb, chat: ChatId) -> rusqlite::Result<bool> {
 /// The text that the preview in row `id` belongs to, if it has one.
 pub(super) fn text_of_preview(db: &ChatDb, chat: ChatId, id: RowId) -> rusqlite::Result<Option<MessageRow>> {
     let sql = format!("SELECT {} FROM message m {} WHERE m.ROWID = ?1", db.columns, row::JOINS);
-    let mut statement = db.connection.prepare_cached(&sql)?;
+    let mut statement = db.prepare(&sql)?;
     let preview = statement.query_row([id.0], |row| Ok(MessageRow::read(row)))?;
     text_of(db, chat, &preview)
 }
@@ -132,7 +132,7 @@ pub(super) fn text_of(db: &ChatDb, chat: ChatId, preview: &MessageRow) -> rusqli
         db.columns,
         row::JOINS
     );
-    let mut statement = db.connection.prepare_cached(&sql)?;
+    let mut statement = db.prepare(&sql)?;
     let mut rows = statement.query(params![chat.0, preview.message.id.0])?;
     let mut between = Vec::new();
     for _ in 0..MAX_DISTANCE {

@@ -1,4 +1,4 @@
-//! What belongs to message rows but stands in other tables. One loader serves one call, so nothing it remembers is old.
+//! What belongs to message rows but stands in other tables.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,24 +11,23 @@ use super::row::{self, MessageRow, blob, flag, integer, string};
 use super::schema::Table;
 use crate::message::{Attachment, Chat, ChatId, Message, Quoted, RowId};
 
+/// Serves one call, so nothing that it remembers is out of date.
 pub(super) struct Loader<'db> {
     db: &'db ChatDb,
-    chats: HashMap<ChatId, Arc<Chat>>,
     parents: HashMap<String, Option<Quoted>>,
 }
 
 impl<'db> Loader<'db> {
     pub fn new(db: &'db ChatDb) -> Loader<'db> {
-        Loader { db, chats: HashMap::new(), parents: HashMap::new() }
+        Loader { db, parents: HashMap::new() }
     }
 
     /// Fills in chats, attachments and quoted parents.
-    pub fn fill(&mut self, rows: &mut [MessageRow]) -> rusqlite::Result<()> {
+    pub fn fill(mut self, rows: &mut [MessageRow]) -> rusqlite::Result<()> {
         self.attachments(rows)?;
+        let chats = self.chats(rows)?;
         for row in rows {
-            if let Some(id) = row.chat_id {
-                row.message.chat = Some(self.chat(id)?);
-            }
+            row.message.chat = row.chat_id.and_then(|id| chats.get(&id).cloned());
             if row.is_audio && row.has_attachments {
                 self.transcription(row)?;
             }
@@ -37,14 +36,14 @@ impl<'db> Loader<'db> {
         Ok(())
     }
 
-    fn chat(&mut self, id: ChatId) -> rusqlite::Result<Arc<Chat>> {
-        if let Some(chat) = self.chats.get(&id) {
-            return Ok(Arc::clone(chat));
-        }
+    fn chats(&self, rows: &[MessageRow]) -> rusqlite::Result<HashMap<ChatId, Arc<Chat>>> {
+        let mut ids: Vec<i64> = rows.iter().filter_map(|row| row.chat_id).map(|id| id.0).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut found = chats::load_all(self.db, &ids)?;
         // A join may name a chat that has no row. The message still belongs to that chat and no other.
-        let chat = Arc::new(chats::load(self.db, id)?.unwrap_or_else(|| chats::nameless(id)));
-        self.chats.insert(id, Arc::clone(&chat));
-        Ok(chat)
+        let chat = |id| Arc::new(found.remove(&id).unwrap_or_else(|| chats::nameless(id)));
+        Ok(ids.into_iter().map(ChatId).map(chat).map(|chat| (chat.id, chat)).collect())
     }
 
     fn attachments(&self, rows: &mut [MessageRow]) -> rusqlite::Result<()> {
@@ -60,7 +59,7 @@ impl<'db> Loader<'db> {
              WHERE j.message_id IN (SELECT value FROM json_each(?1)) ORDER BY j.message_id, j.ROWID",
             self.db.schema.column(Table::Attachment, "a", "guid")
         );
-        let mut statement = self.db.connection.prepare_cached(&sql)?;
+        let mut statement = self.db.prepare(&sql)?;
         let mut found = statement.query([json(&ids)])?;
         while let Some(row) = found.next()? {
             let message = integer(row, 0).and_then(|id| index.get(&RowId(id)));
@@ -84,7 +83,7 @@ impl<'db> Loader<'db> {
         if !self.db.schema.has(Table::Attachment, "user_info") {
             return Ok(());
         }
-        let mut statement = self.db.connection.prepare_cached(
+        let mut statement = self.db.prepare(
             "SELECT a.user_info FROM message_attachment_join j JOIN attachment a ON a.ROWID = j.attachment_id
              WHERE j.message_id = ?1 ORDER BY j.ROWID LIMIT 1",
         )?;
@@ -119,7 +118,7 @@ impl<'db> Loader<'db> {
             return Ok(None);
         }
         let sql = format!("SELECT {} FROM message m {} WHERE m.guid = ?1", self.db.columns, row::JOINS);
-        let mut statement = self.db.connection.prepare_cached(&sql)?;
+        let mut statement = self.db.prepare(&sql)?;
         statement
             .query_row([guid], |found| {
                 let message = MessageRow::read(found).message;

@@ -75,7 +75,7 @@ impl<'query> Scan<'query> {
             None => "m.ROWID > ?1 ORDER BY m.ROWID",
         };
         let sql = format!("SELECT {} FROM {from} {} WHERE {filter}", db.columns, row::JOINS);
-        let mut statement = db.connection.prepare_cached(&sql)?;
+        let mut statement = db.prepare(&sql)?;
         let parameters = [Some(self.query.since.0), self.query.chat.map(|chat| chat.0)];
         let mut rows = statement.query(params_from_iter(parameters.into_iter().flatten()))?;
         let mut consumed = 0;
@@ -139,7 +139,7 @@ impl<'query> Scan<'query> {
             db.columns,
             row::JOINS
         );
-        let mut statement = db.connection.prepare_cached(&sql)?;
+        let mut statement = db.prepare(&sql)?;
         for (chat, text) in &self.texts {
             let Some(text) = text.map(|index| &mut self.shown[index]) else { continue };
             let mut rows = statement.query(params![chat.0, self.next.0])?;

@@ -35,7 +35,7 @@ pub(super) fn fill(db: &ChatDb, messages: &mut [Message]) -> rusqlite::Result<()
     if spellings.is_empty() {
         return Ok(());
     }
-    let mut statement = db.connection.prepare_cached(&sql(db))?;
+    let mut statement = db.prepare(&sql(db))?;
     let mut rows = statement.query([json_strings(&spellings)])?;
     while let Some(row) = rows.next()? {
         let body = if str(row, 5).is_none() { decode::body(blob(row, 6)).text } else { String::new() };

@@ -51,7 +51,7 @@ impl ChatDb {
                 self.columns,
                 row::JOINS
             );
-            let mut statement = self.connection.prepare_cached(&sql)?;
+            let mut statement = self.prepare(&sql)?;
             let mut rows = statement.query([after.0])?;
             while let Some(found) = rows.next()? {
                 let MessageRow { message, chat_id, has_attachments, .. } = MessageRow::read(found);
@@ -70,7 +70,7 @@ impl ChatDb {
             return Ok(None);
         }
         self.read("look up the service of an address", || {
-            let mut statement = self.connection.prepare_cached("SELECT ROWID, service FROM handle WHERE id = ?1")?;
+            let mut statement = self.prepare("SELECT ROWID, service FROM handle WHERE id = ?1")?;
             let mut known = None;
             for spelling in spellings(address) {
                 let mut handles = statement.query([spelling])?;
@@ -102,7 +102,7 @@ fn outgoing(
         db.columns,
         row::JOINS
     );
-    let mut statement = db.connection.prepare_cached(&sql)?;
+    let mut statement = db.prepare(&sql)?;
     let mut rows = statement.query(params![chat.id.0, after.0])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -132,7 +132,7 @@ fn is_at(filename: &str, path: &Path) -> bool {
 fn has_success(db: &ChatDb, handle: i64) -> rusqlite::Result<bool> {
     let error = if db.schema.has(Table::Message, "error") { "AND error = 0" } else { "" };
     let sql = format!("SELECT 1 FROM message WHERE handle_id = ?1 {error} LIMIT 1");
-    let mut statement = db.connection.prepare_cached(&sql)?;
+    let mut statement = db.prepare(&sql)?;
     Ok(statement.query_row([handle], |_| Ok(())).optional()?.is_some())
 }
 

@@ -20,7 +20,7 @@ pub(super) fn counts(db: &ChatDb) -> rusqlite::Result<Option<HashMap<ChatId, u64
          WHERE m.is_read = 0 AND m.is_from_me = 0 {written}",
         db.schema.column(Table::Message, "m", "balloon_bundle_id")
     );
-    let mut statement = db.connection.prepare_cached(&sql)?;
+    let mut statement = db.prepare(&sql)?;
     let mut rows = statement.query([])?;
     let mut counted: HashMap<ChatId, HashSet<RowId>> = HashMap::new();
     let mut previews = Vec::new();

@@ -1,0 +1,13 @@
+//! Tests on real SQLite files in WAL mode, with the tables and indexes that Messages makes.
+
+mod chats;
+mod fixture;
+mod history;
+mod open;
+mod page;
+mod plan;
+mod reactions;
+mod rows;
+mod sent;
+
+use fixture::Fixture;

@@ -1,0 +1,154 @@
+//! The list of chats, and finding one.
+
+use super::Fixture;
+use super::fixture::{BOB, DIRECT, GROUP, second};
+use crate::chatdb::target_keys;
+use crate::message::ChatId;
+
+/// Id and unread count of each listed chat.
+fn list(fixture: &Fixture, limit: usize, unread_only: bool) -> Vec<(i64, Option<u64>)> {
+    let chats = fixture.open().chats(limit, unread_only).unwrap();
+    chats.iter().map(|summary| (summary.chat.id.0, summary.unread_count)).collect()
+}
+
+fn unread(fixture: &Fixture) -> u64 {
+    fixture
+        .open()
+        .chats(9, false)
+        .unwrap()
+        .iter()
+        .find(|summary| summary.chat.id == DIRECT)
+        .unwrap()
+        .unread_count
+        .unwrap()
+}
+
+#[test]
+fn chats_come_by_newest_activity() {
+    let fixture = Fixture::new();
+    fixture.message(1).from_me().at(50).write();
+    fixture.message(2).from_me().at(40).to(&[GROUP]).write();
+    fixture.run("INSERT INTO chat (ROWID, guid, chat_identifier) VALUES (3, 'empty', 'empty')");
+    assert_eq!(list(&fixture, 9, false), [(1, Some(0)), (2, Some(0))]);
+    assert_eq!(list(&fixture, 1, false), [(1, Some(0))]);
+    let summary = &fixture.open().chats(1, false).unwrap()[0];
+    assert_eq!(summary.last_message_at, second(50));
+    assert_eq!((summary.chat.identifier.as_str(), summary.chat.display_name.as_deref()), ("+15550001111", None));
+    assert_eq!(summary.chat.account_login.as_deref(), Some("E:me@example.com"));
+}
+
+#[test]
+fn activity_is_read_from_messages_where_joins_have_no_date() {
+    let fixture = Fixture::new();
+    fixture.message(1).from_me().at(50).write();
+    fixture.message(2).from_me().at(40).to(&[GROUP]).write();
+    fixture.run("UPDATE chat_message_join SET message_date = 0 WHERE chat_id = 1");
+    assert_eq!(fixture.open().chats(1, false).unwrap()[0].last_message_at, second(50));
+}
+
+#[test]
+fn unread_are_inbound_messages_that_were_not_read() {
+    let fixture = Fixture::new();
+    fixture.text(1, "unread");
+    fixture.message(2).tapback(2000, "guid-9").write();
+    fixture.message(3).text("read").set("is_read", 1).write();
+    fixture.message(4).text("mine").from_me().write();
+    fixture.message(5).set("item_type", 2).write();
+    assert_eq!(unread(&fixture), 2);
+}
+
+#[test]
+fn a_preview_is_unread_only_with_its_text() {
+    let url = "https://example.com";
+    let fixture = Fixture::new();
+    fixture.message(1).text(url).set("is_read", 1).write();
+    fixture.message(2).preview(url).write();
+    assert_eq!(unread(&fixture), 0);
+    assert_eq!(list(&fixture, 9, true), []);
+    fixture.run("UPDATE message SET is_read = 0");
+    assert_eq!(unread(&fixture), 1);
+}
+
+#[test]
+fn an_unread_preview_behind_another_message_counts() {
+    let fixture = Fixture::new();
+    fixture.text(1, "https://example.com");
+    fixture.message(2).text("other").set("is_read", 1).write();
+    fixture.message(3).preview("https://example.com").write();
+    assert_eq!(unread(&fixture), 2);
+}
+
+#[test]
+fn unread_only_goes_on_until_the_limit_is_met() {
+    let fixture = Fixture::new();
+    fixture.text(1, "unread");
+    fixture.message(2).from(BOB).text("www.example.com").to(&[GROUP]).set("is_read", 1).write();
+    fixture.message(3).from(BOB).preview("www.example.com").to(&[GROUP]).write();
+    assert_eq!(list(&fixture, 1, true), [(1, Some(1))]);
+}
+
+#[test]
+fn without_read_state_there_are_no_counts() {
+    let fixture = Fixture::with_schema(super::open::OLD);
+    assert_eq!(list(&fixture, 9, false), [(1, None)]);
+    assert_eq!(list(&fixture, 9, true), []);
+}
+
+#[test]
+fn a_chat_is_read_with_its_people() {
+    let fixture = Fixture::new();
+    let db = fixture.open();
+    let chat = db.chat(GROUP).unwrap().unwrap();
+    assert_eq!(
+        (chat.guid.as_str(), chat.identifier.as_str(), chat.service.as_str()),
+        ("any;+;chat42", "chat42", "iMessage")
+    );
+    assert_eq!(chat.participants, ["+15550001111", "bob@example.com"]);
+    assert!(db.chat(ChatId(9)).unwrap().is_none());
+}
+
+#[test]
+fn the_style_decides_what_a_group_is() {
+    let fixture = Fixture::new();
+    fixture.run(
+        "INSERT INTO chat (ROWID, guid, chat_identifier, style) VALUES
+         (3, 'any;-;chat99', 'chat99', 43), (4, 'any;+;x', 'x', 45), (5, 'any;+;y', 'y', NULL), (6, 'any;-;z', 'z', 0)",
+    );
+    let db = fixture.open();
+    let groups: Vec<bool> = (3..=6).map(|id| db.chat(ChatId(id)).unwrap().unwrap().is_group).collect();
+    assert_eq!(groups, [true, false, true, false]);
+}
+
+#[test]
+fn a_target_is_found_in_all_its_spellings() {
+    let fixture = Fixture::new();
+    let db = fixture.open();
+    let find = |target: &str| db.chat_for_target(target, &[]).unwrap().map(|chat| chat.id);
+    for target in ["any;+;chat42", "any;-;chat42", "chat42", " chat42 "] {
+        assert_eq!(find(target), Some(GROUP), "{target}");
+    }
+    assert_eq!(find("any;-;+15550001111"), Some(DIRECT));
+    assert_eq!(find("SMS;-;+15550001111"), None);
+    assert_eq!(find(""), None);
+    let exact = |target: &str| db.chat_exact(target).unwrap().map(|chat| chat.id);
+    assert_eq!((exact("chat42"), exact("any;-;chat42")), (Some(GROUP), None));
+}
+
+#[test]
+fn a_preferred_service_wins_then_the_newest_row() {
+    let fixture = Fixture::new();
+    fixture.run(
+        "INSERT INTO chat (ROWID, guid, chat_identifier, service_name) VALUES
+         (8, 'SMS;-;+15550001111', '+15550001111', 'SMS'), (9, 'RCS;-;+15550001111', '+15550001111', 'RCS')",
+    );
+    let db = fixture.open();
+    let find = |preferred: &[&str]| db.chat_for_target("+15550001111", preferred).unwrap().unwrap().id.0;
+    assert_eq!((find(&[]), find(&["SMS"]), find(&["iMessage", "iMessageLite"]), find(&["none"])), (9, 8, 1, 9));
+}
+
+#[test]
+fn only_the_any_prefix_has_two_polarities() {
+    assert_eq!(target_keys(" any;+;x "), ["any;+;x", "any;-;x", "x"]);
+    assert_eq!(target_keys("iMessage;-;x"), ["iMessage;-;x"]);
+    assert!(target_keys("  ").is_empty());
+}

@@ -1,0 +1,101 @@
+//! The resumable scan.
+
+use super::Fixture;
+use super::fixture::{DIRECT, GROUP, START, folded};
+use crate::chatdb::{After, Page};
+use crate::message::RowId;
+
+const ALL: After = After { since: START, chat: None, limit: 100, include_reactions: false };
+
+type Shown = (Vec<(i64, Option<i64>)>, i64, bool);
+
+fn read(fixture: &Fixture, query: After) -> Shown {
+    let Page { messages, next_rowid, has_more } = fixture.open().after(&query).unwrap();
+    (folded(&messages), next_rowid.0, has_more)
+}
+
+#[test]
+fn pages_follow_each_other_without_gap_or_repeat() {
+    let fixture = Fixture::new();
+    for id in 1..=7 {
+        fixture.message(id).text("x").to(if id == 4 { &[] } else { &[DIRECT] }).at(-id).write();
+    }
+    fixture.message(8).tapback(2000, "guid-1").write();
+    let db = fixture.open();
+    let (mut seen, mut since, mut more) = (Vec::new(), START, true);
+    while more {
+        let page = db.after(&After { since, limit: 3, ..ALL }).unwrap();
+        seen.extend(page.messages.iter().map(|message| message.id.0));
+        (since, more) = (page.next_rowid, page.has_more);
+    }
+    assert_eq!((seen, since), ((1..=7).collect(), RowId(8)));
+}
+
+#[test]
+fn an_empty_page_keeps_the_cursor() {
+    assert_eq!(read(&Fixture::new(), After { since: RowId(5), ..ALL }), (vec![], 5, false));
+}
+
+#[test]
+fn rows_that_are_not_shown_are_consumed() {
+    let fixture = Fixture::new();
+    fixture.text(1, "x");
+    fixture.message(2).tapback(2000, "guid-1").write();
+    fixture.message(3).tapback(2007, "guid-1").write();
+    fixture.message(4).tapback(1000, "guid-1").write();
+    fixture.message(5).tapback(3006, "guid-1").write();
+    assert_eq!(read(&fixture, ALL), (vec![(1, None), (3, None), (4, None)], 5, false));
+    let with_reactions = After { include_reactions: true, limit: 2, ..ALL };
+    assert_eq!(read(&fixture, with_reactions), (vec![(1, None), (2, None)], 2, true));
+}
+
+#[test]
+fn one_chat_can_be_scanned() {
+    let fixture = Fixture::new();
+    fixture.text(1, "direct");
+    fixture.message(2).text("group").to(&[GROUP]).write();
+    fixture.message(3).text("both").to(&[DIRECT, GROUP]).write();
+    let page = fixture.open().after(&After { chat: Some(GROUP), ..ALL }).unwrap();
+    assert_eq!(folded(&page.messages), [(2, None), (3, None)]);
+    assert!(page.messages.iter().all(|message| message.chat.as_ref().unwrap().id == GROUP));
+}
+
+#[test]
+fn a_preview_is_folded_and_its_row_consumed() {
+    let fixture = Fixture::new();
+    fixture.text(1, "https://example.com");
+    fixture.message(2).tapback(2000, "guid-1").write();
+    fixture.message(3).preview("https://example.com").write();
+    fixture.message(4).text("https://example.com").to(&[GROUP]).write();
+    assert_eq!(read(&fixture, ALL), (vec![(1, Some(3)), (4, None)], 4, false));
+    let with_reactions = After { include_reactions: true, ..ALL };
+    assert_eq!(read(&fixture, with_reactions).0, [(1, Some(3)), (2, None), (4, None)]);
+}
+
+#[test]
+fn a_preview_whose_text_was_on_an_earlier_page_is_passed_over() {
+    let fixture = Fixture::new();
+    fixture.text(1, "https://example.com");
+    fixture.message(2).preview("https://example.com").write();
+    fixture.text(3, "next");
+    assert_eq!(read(&fixture, After { since: RowId(1), limit: 1, ..ALL }), (vec![(3, None)], 3, false));
+}
+
+#[test]
+fn a_preview_after_the_page_is_attached_without_being_consumed() {
+    let fixture = Fixture::new();
+    fixture.text(1, "https://example.com");
+    fixture.message(2).text("between").to(&[GROUP]).write();
+    fixture.message(3).preview("https://example.com").write();
+    fixture.text(4, "next");
+    assert_eq!(read(&fixture, After { limit: 1, ..ALL }), (vec![(1, Some(3))], 1, true));
+    assert_eq!(read(&fixture, After { since: RowId(1), ..ALL }), (vec![(2, None), (4, None)], 4, false));
+}
+
+#[test]
+fn the_same_link_in_two_chats_is_two_messages() {
+    let fixture = Fixture::new();
+    fixture.message(1).preview("https://example.com").write();
+    fixture.message(2).preview("https://example.com").to(&[GROUP]).at(16).write();
+    assert_eq!(read(&fixture, ALL).0, [(1, None), (2, None)]);
+}

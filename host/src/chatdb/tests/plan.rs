@@ -1,0 +1,68 @@
+//! How SQLite answers our queries: through indexes, however long the history.
+
+use std::path::Path;
+
+use super::Fixture;
+use super::fixture::{DIRECT, START};
+use crate::chatdb::{After, ChatDb, History};
+use crate::message::RowId;
+
+/// Calls everything that reads messages, on rows that make it use all of its queries.
+fn exercise(db: &ChatDb) {
+    let chat = db.chat(DIRECT).unwrap().unwrap();
+    db.rows_after(START, 10).unwrap();
+    db.rows(&[RowId(1)]).unwrap();
+    db.guid_of(RowId(1)).unwrap();
+    db.rowid_of("guid-1").unwrap();
+    db.max_rowid().unwrap();
+    db.history(&History::newest(DIRECT, 10)).unwrap();
+    for chat in [None, Some(DIRECT)] {
+        db.after(&After { since: START, chat, limit: 1, include_reactions: false }).unwrap();
+    }
+    db.chats(10, true).unwrap();
+    db.chat_for_target("x", &[]).unwrap();
+    db.sent_text(START, &chat, "x").unwrap();
+    db.sent_file(START, &chat, Path::new("/x")).unwrap();
+    db.ghost(START, &[]).unwrap();
+    db.known_service("+15550001111").unwrap();
+}
+
+fn plan(db: &ChatDb, sql: &str) -> Vec<String> {
+    let mut statement = db.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let steps = statement.raw_query().mapped(|row| row.get("detail")).collect::<Result<_, _>>();
+    steps.unwrap()
+}
+
+#[test]
+fn no_query_scans_a_table_that_grows() {
+    let fixture = Fixture::new();
+    fixture.message(1).text("www.example.com").set("is_audio_message", 1).write();
+    fixture.message(2).preview("www.example.com").write();
+    fixture.message(3).text("reply").set("thread_originator_guid", "guid-1".to_owned()).write();
+    fixture.attach(1, 1, "a");
+    let db = fixture.open();
+    exercise(&db);
+    let prepared = db.prepared.borrow().clone();
+    assert!(prepared.len() >= 20, "{prepared:#?}");
+    for sql in &prepared {
+        for step in plan(&db, sql) {
+            // The list of chats and what is bound are short. An index scan would be of all rows too.
+            let is_short = ["SCAN c", "SCAN json_each", "SCAN CONSTANT"].iter().any(|short| step.starts_with(short));
+            assert!(!step.starts_with("SCAN") || is_short, "{step}\n{sql}");
+        }
+    }
+}
+
+#[test]
+fn history_and_scan_need_no_sorting() {
+    let fixture = Fixture::new();
+    fixture.text(1, "x");
+    let db = fixture.open();
+    db.history(&History::newest(DIRECT, 10)).unwrap();
+    db.rows_after(START, 10).unwrap();
+    let prepared = db.prepared.borrow().clone();
+    let ordered = prepared.iter().filter(|sql| sql.contains("message_date DESC") || sql.contains("LIMIT ?2"));
+    for sql in ordered {
+        assert!(!plan(&db, sql).iter().any(|step| step.contains("TEMP B-TREE")), "{sql}");
+    }
+}
