@@ -50,7 +50,7 @@ const NEWEST_ROWS: i64 = 100;
 pub enum Error {
     #[error("there is no Messages database at {}; sign in to Messages on this Mac, or name another file with --db", path.display())]
     Missing { path: PathBuf },
-    #[error("cannot read {}; give imsgd Full Disk Access in System Settings, Privacy & Security", path.display())]
+    #[error("cannot read the Messages database {}{}", path.display(), hint(source.as_ref()))]
     Unreadable {
         path: PathBuf,
         #[source]
@@ -93,6 +93,16 @@ impl Error {
             source.sqlite_error_code(),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::SchemaChanged)
         )
+    }
+}
+
+/// What to do about a database that cannot be read.
+fn hint(source: &(dyn std::error::Error + 'static)) -> &'static str {
+    match source.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::PermissionDenied) => {
+            "; give imsgd Full Disk Access in System Settings, Privacy & Security, and start it again"
+        }
+        _ => "",
     }
 }
 
@@ -287,7 +297,10 @@ fn check_sidecars(path: &Path) -> io::Result<()> {
     let mut wal = path.as_os_str().to_owned();
     wal.push("-wal");
     if is_wal && !Path::new(&wal).try_exists()? {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "it is a copy without its -wal and -shm files"));
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "it is in WAL mode but without its -wal file; copy that and the -shm file too",
+        ));
     }
     Ok(())
 }

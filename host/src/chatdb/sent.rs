@@ -54,9 +54,9 @@ impl ChatDb {
             let mut statement = self.prepare(&sql)?;
             let mut rows = statement.query([after.0])?;
             while let Some(found) = rows.next()? {
-                let MessageRow { message, chat_id, has_attachments, .. } = MessageRow::read(found);
+                let MessageRow { message, chat_id, handle_id, has_attachments, .. } = MessageRow::read(found);
                 let is_empty = message.text.is_empty() && !has_attachments && chat_id.is_none();
-                if is_empty && keys.contains(&message.sender) {
+                if is_empty && handle_id != 0 && keys.contains(&message.sender) {
                     return Ok(Some(message.id));
                 }
             }

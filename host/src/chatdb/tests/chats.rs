@@ -26,8 +26,8 @@ fn unread(fixture: &Fixture) -> u64 {
 #[test]
 fn chats_come_by_newest_activity() {
     let fixture = Fixture::new();
-    fixture.message(1).from_me().at(50).write();
-    fixture.message(2).from_me().at(40).to(&[GROUP]).write();
+    fixture.message(1).own().at(50).write();
+    fixture.message(2).own().at(40).to(&[GROUP]).write();
     fixture.run("INSERT INTO chat (ROWID, guid, chat_identifier) VALUES (3, 'empty', 'empty')");
     assert_eq!(list(&fixture, 9, false), [(1, Some(0)), (2, Some(0))]);
     assert_eq!(list(&fixture, 1, false), [(1, Some(0))]);
@@ -40,8 +40,8 @@ fn chats_come_by_newest_activity() {
 #[test]
 fn activity_is_read_from_messages_where_joins_have_no_date() {
     let fixture = Fixture::new();
-    fixture.message(1).from_me().at(50).write();
-    fixture.message(2).from_me().at(40).to(&[GROUP]).write();
+    fixture.message(1).own().at(50).write();
+    fixture.message(2).own().at(40).to(&[GROUP]).write();
     fixture.run("UPDATE chat_message_join SET message_date = 0 WHERE chat_id = 1");
     assert_eq!(fixture.open().chats(1, false).unwrap()[0].last_message_at, second(50));
 }
@@ -52,7 +52,7 @@ fn unread_are_inbound_messages_that_were_not_read() {
     fixture.text(1, "unread");
     fixture.message(2).tapback(2000, "guid-9").write();
     fixture.message(3).text("read").set("is_read", 1).write();
-    fixture.message(4).text("mine").from_me().write();
+    fixture.message(4).text("mine").own().write();
     fixture.message(5).set("item_type", 2).write();
     assert_eq!(unread(&fixture), 2);
 }

@@ -122,7 +122,7 @@ impl Draft<'_> {
         self.set("handle_id", handle)
     }
 
-    pub fn from_me(self) -> Self {
+    pub fn own(self) -> Self {
         self.set("is_from_me", 1).from(0)
     }
 

@@ -34,7 +34,7 @@ fn filters_come_before_the_limit() {
     let fixture = Fixture::new();
     fixture.message(1).text("Ann").to(&[GROUP]).write();
     fixture.message(2).text("Bob").from(BOB).to(&[GROUP]).write();
-    fixture.message(3).text("me").from_me().to(&[GROUP]).write();
+    fixture.message(3).text("me").own().to(&[GROUP]).write();
     fixture.message(4).tapback(2000, "guid-2").to(&[GROUP]).write();
     let db = fixture.open();
     let query = History::newest(GROUP, 1);

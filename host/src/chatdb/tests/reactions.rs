@@ -26,7 +26,7 @@ fn reactions_of_several_people_come_by_date() {
     let fixture = Fixture::new();
     fixture.text(1, "party");
     fixture.message(2).tapback(2000, "p:0/guid-1").at(20).write();
-    fixture.message(3).tapback(2001, "guid-1").from_me().at(30).write();
+    fixture.message(3).tapback(2001, "guid-1").own().at(30).write();
     fixture.message(4).tapback(2003, "bp:guid-1").from(BOB).at(10).write();
     fixture.message(5).tapback(2006, "p:3/guid-1").from(BOB).text("Reacted 🎉 to “party”").at(40).write();
     fixture.message(6).tapback(2006, "p:0/guid-1").set("associated_message_emoji", "🦊".to_owned()).at(50).write();

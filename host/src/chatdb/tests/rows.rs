@@ -122,7 +122,7 @@ fn a_row_is_complete_when_all_its_parts_are_there() {
     fixture.message(6).set("item_type", 2).write();
     fixture.message(7).tapback(2000, "guid-3").write();
     fixture.message(8).set("balloon_bundle_id", "com.example".to_owned()).write();
-    fixture.message(9).from_me().write();
+    fixture.message(9).own().write();
     let expected =
         [(1, false), (2, false), (3, true), (4, false), (5, false), (6, true), (7, true), (8, true), (9, true)];
     assert_eq!(completeness(&fixture), expected);

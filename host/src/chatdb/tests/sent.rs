@@ -23,11 +23,11 @@ fn file(fixture: &Fixture, path: &str) -> Option<i64> {
 #[test]
 fn the_newest_outgoing_row_with_the_text_is_found() {
     let fixture = Fixture::new();
-    fixture.message(1).from_me().text("ping").write();
-    fixture.message(2).from_me().set("attributedBody", writer::plain("ping")).write();
+    fixture.message(1).own().text("ping").write();
+    fixture.message(2).own().set("attributedBody", writer::plain("ping")).write();
     fixture.text(3, "ping");
-    fixture.message(4).from_me().text("ping").to(&[GROUP]).write();
-    fixture.message(5).from_me().text("pong").write();
+    fixture.message(4).own().text("ping").to(&[GROUP]).write();
+    fixture.message(5).own().text("pong").write();
     assert_eq!(text(&fixture, 0, "ping"), Some(2));
     assert_eq!(text(&fixture, 2, "ping"), None);
     assert_eq!(text(&fixture, 0, "pin"), None);
@@ -36,7 +36,7 @@ fn the_newest_outgoing_row_with_the_text_is_found() {
 #[test]
 fn normalization_and_outer_space_do_not_hide_a_sent_text() {
     let fixture = Fixture::new();
-    fixture.message(1).from_me().text("cafe\u{301} ").write();
+    fixture.message(1).own().text("cafe\u{301} ").write();
     assert_eq!(text(&fixture, 0, " café\n"), Some(1));
 }
 
@@ -44,12 +44,12 @@ fn normalization_and_outer_space_do_not_hide_a_sent_text() {
 fn a_file_is_found_by_its_path_once_it_is_joined() {
     let path = "/Users/ann/Library/Messages/Attachments/imsg/1F/a b.png";
     let fixture = Fixture::new();
-    fixture.message(1).from_me().write();
+    fixture.message(1).own().write();
     assert_eq!(file(&fixture, path), None);
     fixture.attach(1, 1, "~/Library/Messages/Attachments/imsg/1F/a b.png");
     assert_eq!(file(&fixture, path), Some(1));
     assert_eq!(file(&fixture, "/Users/ann/Library/Messages/Attachments/imsg/2F/a b.png"), None);
-    fixture.message(2).from_me().write();
+    fixture.message(2).own().write();
     fixture.attach(2, 2, path);
     assert_eq!(file(&fixture, path), None, "two candidates");
 }
