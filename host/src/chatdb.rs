@@ -21,9 +21,12 @@ mod fold;
 mod history;
 mod load;
 mod page;
+mod previews;
 mod reactions;
 mod row;
+mod schedule;
 mod schema;
+mod search;
 mod sent;
 mod unread;
 
@@ -33,8 +36,11 @@ mod tests;
 pub use chats::{ChatSummary, target_keys};
 pub use history::History;
 pub use page::{After, Page};
+pub use schedule::Scheduled;
+pub use search::{Search, TextMatch};
+
 pub use schema::{Features, Schema, Table};
-pub use sent::KnownService;
+pub use sent::{KnownService, SendStatus};
 
 use load::Loader;
 use row::MessageRow;

@@ -8,13 +8,9 @@ use rusqlite::params;
 use super::load::Loader;
 use super::row::{self, MessageRow};
 use super::schema::Table;
-use super::{ChatDb, Error, fold, reactions};
+use super::{ChatDb, Error, fold, previews, reactions};
 use crate::decode::date;
 use crate::message::{ChatId, Message, RowId};
-
-/// How many rows before a preview are looked at to find its text. More previews and tapbacks than this never stand
-/// between the two.
-const MAX_DISTANCE: usize = 64;
 
 /// Which messages of a chat are wanted.
 #[derive(Clone, Debug)]
@@ -75,7 +71,7 @@ fn select(db: &ChatDb, query: &History) -> rusqlite::Result<Vec<MessageRow>> {
         if row.is_tapback() || !query.wants(&row.message) || place.contains_key(&row.message.id) {
             continue;
         }
-        let text = if fold::is_preview(&row) { text_of(db, query.chat, &row)? } else { None };
+        let text = if fold::is_preview(&row) { previews::text_of(db, query.chat, &row)? } else { None };
         let Some(mut text) = text.filter(|text| query.wants(&text.message)) else {
             place.insert(row.message.id, chosen.len());
             chosen.push(row);
@@ -115,38 +111,4 @@ fn has_join_dates(db: &ChatDb, chat: ChatId) -> rusqlite::Result<bool> {
          ORDER BY message_date LIMIT 1), 0) > 0",
     )?;
     statement.query_row([chat.0], |row| row.get(0))
-}
-
-/// The text that the preview in row `id` belongs to, if it has one.
-pub(super) fn text_of_preview(db: &ChatDb, chat: ChatId, id: RowId) -> rusqlite::Result<Option<MessageRow>> {
-    let sql = format!("SELECT {} FROM message m {} WHERE m.ROWID = ?1", db.columns, row::JOINS);
-    let mut statement = db.prepare(&sql)?;
-    let preview = statement.query_row([id.0], |row| Ok(MessageRow::read(row)))?;
-    text_of(db, chat, &preview)
-}
-
-pub(super) fn text_of(db: &ChatDb, chat: ChatId, preview: &MessageRow) -> rusqlite::Result<Option<MessageRow>> {
-    let sql = format!(
-        "SELECT {} FROM chat_message_join j CROSS JOIN message m ON m.ROWID = j.message_id {}
-         WHERE j.chat_id = ?1 AND j.message_id < ?2 ORDER BY j.message_id DESC",
-        db.columns,
-        row::JOINS
-    );
-    let mut statement = db.prepare(&sql)?;
-    let mut rows = statement.query(params![chat.0, preview.message.id.0])?;
-    let mut between = Vec::new();
-    for _ in 0..MAX_DISTANCE {
-        let Some(row) = rows.next()? else { break };
-        let row = MessageRow::read_in(chat, row);
-        if row.is_tapback() {
-            continue;
-        }
-        if fold::is_preview(&row) {
-            between.push(row);
-            continue;
-        }
-        let belong = fold::belongs(preview, &row) && between.iter().all(|other| fold::belongs(other, &row));
-        return Ok(belong.then_some(row));
-    }
-    Ok(None)
 }

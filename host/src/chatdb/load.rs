@@ -28,9 +28,7 @@ impl<'db> Loader<'db> {
         let chats = self.chats(rows)?;
         for row in rows {
             row.message.chat = row.chat_id.and_then(|id| chats.get(&id).cloned());
-            if row.is_audio && row.has_attachments {
-                self.transcription(row)?;
-            }
+            self.transcription(row)?;
             self.quoted(&mut row.message)?;
         }
         Ok(())
@@ -79,8 +77,8 @@ impl<'db> Loader<'db> {
     }
 
     /// What was said in an audio message stands for its text.
-    fn transcription(&self, row: &mut MessageRow) -> rusqlite::Result<()> {
-        if !self.db.schema.has(Table::Attachment, "user_info") {
+    pub fn transcription(&self, row: &mut MessageRow) -> rusqlite::Result<()> {
+        if !row.is_audio || !row.has_attachments || !self.db.schema.has(Table::Attachment, "user_info") {
             return Ok(());
         }
         let mut statement = self.db.prepare(

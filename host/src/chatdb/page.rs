@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{params, params_from_iter};
+use rusqlite::params_from_iter;
 
 use super::load::Loader;
 use super::row::{self, MessageRow};
-use super::{ChatDb, Error, fold, history, reactions};
+use super::{ChatDb, Error, fold, previews, reactions};
 use crate::message::{ChatId, Message, RowId};
 
 /// Rows that one page may consume, so that a long stretch of tapbacks does not keep the connection for long.
@@ -117,7 +117,7 @@ impl<'query> Scan<'query> {
                 }
                 Some(_) => {}
                 // The text came with an earlier page, and the preview with it.
-                None if history::text_of(db, chat, &row)?.is_some() => return Ok(true),
+                None if previews::text_of(db, chat, &row)?.is_some() => return Ok(true),
                 None => {}
             }
         }
@@ -133,23 +133,9 @@ impl<'query> Scan<'query> {
 
     /// Attaches the previews that follow the last texts of the page. The next page will pass over them.
     fn attach_following(&mut self, db: &ChatDb) -> rusqlite::Result<()> {
-        let sql = format!(
-            "SELECT {} FROM chat_message_join j CROSS JOIN message m ON m.ROWID = j.message_id {}
-             WHERE j.chat_id = ?1 AND j.message_id > ?2 ORDER BY j.message_id",
-            db.columns,
-            row::JOINS
-        );
-        let mut statement = db.prepare(&sql)?;
-        for (chat, text) in &self.texts {
-            let Some(text) = text.map(|index| &mut self.shown[index]) else { continue };
-            let mut rows = statement.query(params![chat.0, self.next.0])?;
-            while let Some(row) = rows.next()? {
-                let row = MessageRow::read(row);
-                if fold::belongs(&row, text) {
-                    fold::attach(&mut text.message, &row.message);
-                } else if !row.is_tapback() {
-                    break;
-                }
+        for (&chat, text) in &self.texts {
+            if let Some(index) = *text {
+                previews::attach_following(db, chat, &mut self.shown[index], self.next)?;
             }
         }
         Ok(())

@@ -80,7 +80,7 @@ mod column {
 }
 
 /// A row as read from `message` alone. Chat, attachments, quoted parent and reactions are filled in by `load`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct MessageRow {
     pub message: Message,
     pub chat_id: Option<ChatId>,

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use rusqlite::{OptionalExtension, params};
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Row, params};
 use unicode_normalization::UnicodeNormalization;
 
 use super::load::Loader;
-use super::row::{self, MessageRow, str};
+use super::row::{self, MessageRow, integer, str};
 use super::schema::Table;
 use super::{ChatDb, Error};
+use crate::decode::date;
 use crate::message::{Chat, Message, RowId};
 
 /// The service on which an address is known to be reachable.
@@ -18,7 +20,38 @@ pub enum KnownService {
     Sms,
 }
 
+/// What became of a row that was sent. Columns that the database lacks read as 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendStatus {
+    /// As stored.
+    pub guid: String,
+    pub service: Option<String>,
+    pub error: i64,
+    pub is_sent: bool,
+    pub is_delivered: bool,
+    pub is_finished: bool,
+    pub is_delayed: bool,
+    pub is_prepared: bool,
+    pub is_pending_satellite_send: bool,
+    pub was_downgraded: bool,
+    pub delivered_at: Option<Timestamp>,
+    pub read_at: Option<Timestamp>,
+}
+
 impl ChatDb {
+    /// `guid` in any case.
+    pub fn send_status(&self, guid: &str) -> Result<Option<SendStatus>, Error> {
+        if !self.schema.has(Table::Message, "guid") {
+            return Ok(None);
+        }
+        self.read("look up a sent message", || {
+            // Guids are written in one case or the other, and an index compares bytes.
+            let spellings = [guid.to_owned(), guid.to_uppercase(), guid.to_lowercase()];
+            let mut statement = self.prepare(&send_status_sql(self))?;
+            statement.query_row(spellings, |row| Ok(SendStatus::read(row))).optional()
+        })
+    }
+
     /// The newest outgoing message after row `after` in `chat` with this text.
     pub fn sent_text(&self, after: RowId, chat: &Chat, text: &str) -> Result<Option<Message>, Error> {
         let wanted = comparable(text);
@@ -86,6 +119,47 @@ impl ChatDb {
             }
             Ok(known)
         })
+    }
+}
+
+const STATUS_COLUMNS: [&str; 10] = [
+    "error",
+    "is_sent",
+    "is_delivered",
+    "is_finished",
+    "is_delayed",
+    "is_prepared",
+    "is_pending_satellite_send",
+    "was_downgraded",
+    "date_delivered",
+    "date_read",
+];
+
+fn send_status_sql(db: &ChatDb) -> String {
+    let columns = STATUS_COLUMNS.map(|name| db.schema.column(Table::Message, "m", name)).join(", ");
+    format!(
+        "SELECT m.guid, m.service, {columns} FROM message m WHERE m.guid IN (?1, ?2, ?3) ORDER BY m.ROWID DESC LIMIT 1"
+    )
+}
+
+impl SendStatus {
+    fn read(row: &Row<'_>) -> SendStatus {
+        let is = |index| row::flag(row, index) == Some(true);
+        let at = |index| integer(row, index).filter(|&date| date > 0).map(|date| date::from_column(Some(date)));
+        SendStatus {
+            guid: row::string(row, 0).unwrap_or_default(),
+            service: row::string(row, 1),
+            error: integer(row, 2).unwrap_or(0),
+            is_sent: is(3),
+            is_delivered: is(4),
+            is_finished: is(5),
+            is_delayed: is(6),
+            is_prepared: is(7),
+            is_pending_satellite_send: is(8),
+            was_downgraded: is(9),
+            delivered_at: at(10),
+            read_at: at(11),
+        }
     }
 }
 

@@ -8,6 +8,8 @@ mod page;
 mod plan;
 mod reactions;
 mod rows;
+mod schedule;
+mod search;
 mod sent;
 
 use fixture::Fixture;

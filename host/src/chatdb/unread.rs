@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::fold::URL_BALLOON;
 use super::row::{integer, str};
 use super::schema::Table;
-use super::{ChatDb, history};
+use super::{ChatDb, previews};
 use crate::message::{ChatId, RowId};
 
 /// Unread inbound messages by chat, without what nobody wrote (renames, joins) and with a link and its preview as one.
@@ -33,7 +33,7 @@ pub(super) fn counts(db: &ChatDb) -> rusqlite::Result<Option<HashMap<ChatId, u64
         }
     }
     for (chat, id) in previews {
-        match history::text_of_preview(db, chat, id)? {
+        match previews::text_of_preview(db, chat, id)? {
             // Its text is counted by itself, or has been read.
             Some(_) => {}
             None => {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Fixture;
-use super::fixture::{DIRECT, START};
+use super::fixture::{DIRECT, START, second};
 use crate::chatdb::{After, ChatDb, History};
 use crate::message::RowId;
 
@@ -25,6 +25,8 @@ fn exercise(db: &ChatDb) {
     db.sent_file(START, &chat, Path::new("/x")).unwrap();
     db.ghost(START, &[]).unwrap();
     db.known_service("+15550001111").unwrap();
+    db.scheduled(second(0), 10).unwrap();
+    db.send_status("guid-1").unwrap();
 }
 
 fn plan(db: &ChatDb, sql: &str) -> Vec<String> {

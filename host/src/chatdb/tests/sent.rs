@@ -89,3 +89,15 @@ fn a_service_is_known_from_messages_that_went_through() {
     assert_eq!(known("Bob@Example.com"), Some(KnownService::IMessage));
     assert_eq!(known("+4930123456"), None);
 }
+
+#[test]
+fn the_status_of_a_sent_message_is_what_its_row_says() {
+    let fixture = Fixture::new();
+    fixture.message(1).own().set("guid", "ABC-1".to_owned()).set("is_sent", 1).set("date_delivered", 1).write();
+    let db = fixture.open();
+    let status = db.send_status("abc-1").unwrap().unwrap();
+    assert_eq!((status.guid.as_str(), status.service.as_deref(), status.error), ("ABC-1", Some("iMessage"), 0));
+    assert!(status.is_sent && !status.is_delivered && !status.was_downgraded);
+    assert!(status.delivered_at.is_some() && status.read_at.is_none());
+    assert_eq!(db.send_status("ABC-2").unwrap(), None);
+}
