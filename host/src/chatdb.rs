@@ -28,6 +28,7 @@ mod schedule;
 mod schema;
 mod search;
 mod sent;
+mod stats;
 mod unread;
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use search::{Search, TextMatch};
 
 pub use schema::{Features, Schema, Table};
 pub use sent::{KnownService, SendStatus};
+pub use stats::{ChatName, MediaCount, MediaStats, Stats, StatsQuery};
 
 use load::Loader;
 use row::MessageRow;

@@ -11,5 +11,6 @@ mod rows;
 mod schedule;
 mod search;
 mod sent;
+mod stats;
 
 use fixture::Fixture;
