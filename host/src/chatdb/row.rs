@@ -47,6 +47,7 @@ pub(super) fn columns(schema: &Schema) -> String {
         message("is_audio_message"),
         message("cache_has_attachments"),
         has_attachments.to_owned(),
+        format!("COALESCE({}, 0) <> 0 OR COALESCE({}, 0) <> 0", message("date_edited"), message("date_retracted")),
         "(SELECT MIN(c.chat_id) FROM chat_message_join c WHERE c.message_id = m.ROWID)".to_owned(),
     ];
     columns.join(", ")
@@ -76,7 +77,8 @@ mod column {
     pub(super) const IS_AUDIO: usize = 20;
     pub(super) const CACHE_HAS_ATTACHMENTS: usize = 21;
     pub(super) const HAS_ATTACHMENTS: usize = 22;
-    pub(super) const CHAT_ID: usize = 23;
+    pub(super) const IS_EDITED: usize = 23;
+    pub(super) const CHAT_ID: usize = 24;
 }
 
 /// A row as read from `message` alone. Chat, attachments, quoted parent and reactions are filled in by `load`.
@@ -88,6 +90,8 @@ pub(super) struct MessageRow {
     pub associated_type: i64,
     pub is_audio: bool,
     pub has_attachments: bool,
+    /// Changed or unsent after it was complete; an unsent message has no text left.
+    is_edited: bool,
     /// As many attachments as the row itself says that it has.
     expected_attachments: usize,
 }
@@ -130,6 +134,7 @@ impl MessageRow {
             associated_type,
             is_audio,
             has_attachments: flag(row, column::HAS_ATTACHMENTS) == Some(true),
+            is_edited: flag(row, column::IS_EDITED) == Some(true),
             expected_attachments: body
                 .attachment_guids
                 .len()
@@ -170,12 +175,14 @@ impl MessageRow {
         self.message.tapback.is_some()
     }
 
-    /// Whether Messages has written all that belongs to this row. Attachments have to be filled in before.
+    /// Whether Messages has written all that belongs to this row. Chat and attachments have to be filled in before.
     pub fn is_complete(&self) -> bool {
+        let has_attachments = self.message.attachments.len() >= self.expected_attachments;
+        self.message.chat.is_some() && (self.is_edited || has_attachments && self.has_content())
+    }
+
+    fn has_content(&self) -> bool {
         let message = &self.message;
-        if message.chat.is_none() || message.attachments.len() < self.expected_attachments {
-            return false;
-        }
         !message.text.is_empty()
             || !message.attachments.is_empty()
             || message.is_from_me

@@ -1,5 +1,5 @@
 -- The part of chat.db that imsgd reads, as macOS 15 creates it.
-CREATE TABLE message (ROWID INTEGER PRIMARY KEY AUTOINCREMENT, guid TEXT UNIQUE NOT NULL, text TEXT, replace INTEGER DEFAULT 0, service_center TEXT, handle_id INTEGER DEFAULT 0, subject TEXT, country TEXT, attributedBody BLOB, version INTEGER DEFAULT 0, type INTEGER DEFAULT 0, service TEXT, account TEXT, account_guid TEXT, error INTEGER DEFAULT 0, date INTEGER, date_read INTEGER, date_delivered INTEGER, is_delivered INTEGER DEFAULT 0, is_finished INTEGER DEFAULT 0, is_from_me INTEGER DEFAULT 0, is_empty INTEGER DEFAULT 0, is_read INTEGER DEFAULT 0, is_sent INTEGER DEFAULT 0, has_dd_results INTEGER DEFAULT 0, cache_has_attachments INTEGER DEFAULT 0, item_type INTEGER DEFAULT 0, is_audio_message INTEGER DEFAULT 0, associated_message_guid TEXT, associated_message_type INTEGER DEFAULT 0, balloon_bundle_id TEXT, payload_data BLOB, destination_caller_id TEXT, reply_to_guid TEXT, message_summary_info BLOB, thread_originator_guid TEXT, thread_originator_part TEXT, schedule_type INTEGER DEFAULT 0, schedule_state INTEGER DEFAULT 0, associated_message_emoji TEXT DEFAULT NULL);
+CREATE TABLE message (ROWID INTEGER PRIMARY KEY AUTOINCREMENT, guid TEXT UNIQUE NOT NULL, text TEXT, replace INTEGER DEFAULT 0, service_center TEXT, handle_id INTEGER DEFAULT 0, subject TEXT, country TEXT, attributedBody BLOB, version INTEGER DEFAULT 0, type INTEGER DEFAULT 0, service TEXT, account TEXT, account_guid TEXT, error INTEGER DEFAULT 0, date INTEGER, date_read INTEGER, date_delivered INTEGER, is_delivered INTEGER DEFAULT 0, is_finished INTEGER DEFAULT 0, is_from_me INTEGER DEFAULT 0, is_empty INTEGER DEFAULT 0, is_read INTEGER DEFAULT 0, is_sent INTEGER DEFAULT 0, has_dd_results INTEGER DEFAULT 0, cache_has_attachments INTEGER DEFAULT 0, item_type INTEGER DEFAULT 0, is_audio_message INTEGER DEFAULT 0, associated_message_guid TEXT, associated_message_type INTEGER DEFAULT 0, balloon_bundle_id TEXT, payload_data BLOB, destination_caller_id TEXT, reply_to_guid TEXT, message_summary_info BLOB, thread_originator_guid TEXT, thread_originator_part TEXT, schedule_type INTEGER DEFAULT 0, schedule_state INTEGER DEFAULT 0, associated_message_emoji TEXT DEFAULT NULL, date_edited INTEGER, date_retracted INTEGER, is_system_message INTEGER DEFAULT 0);
 CREATE TABLE chat (ROWID INTEGER PRIMARY KEY AUTOINCREMENT, guid TEXT UNIQUE NOT NULL, style INTEGER, state INTEGER, account_id TEXT, properties BLOB, chat_identifier TEXT, service_name TEXT, room_name TEXT, account_login TEXT, is_archived INTEGER DEFAULT 0, last_addressed_handle TEXT, display_name TEXT, group_id TEXT);
 CREATE TABLE handle (ROWID INTEGER PRIMARY KEY AUTOINCREMENT UNIQUE, id TEXT NOT NULL, country TEXT, service TEXT NOT NULL, uncanonicalized_id TEXT, person_centric_id TEXT, UNIQUE (id, service));
 CREATE TABLE attachment (ROWID INTEGER PRIMARY KEY AUTOINCREMENT, guid TEXT UNIQUE NOT NULL, created_date INTEGER DEFAULT 0, filename TEXT, uti TEXT, mime_type TEXT, transfer_state INTEGER DEFAULT 0, is_outgoing INTEGER DEFAULT 0, user_info BLOB, transfer_name TEXT, total_bytes INTEGER DEFAULT 0, is_sticker INTEGER DEFAULT 0);
@@ -9,16 +9,17 @@ CREATE TABLE message_attachment_join (message_id INTEGER REFERENCES message (ROW
 CREATE INDEX message_idx_date ON message (date);
 CREATE INDEX message_idx_handle ON message (handle_id, date);
 CREATE INDEX message_idx_is_read ON message (is_read, is_from_me, is_finished);
-CREATE INDEX message_idx_isRead_isFromMe_itemType ON message (is_read, is_from_me, item_type);
+CREATE INDEX message_idx_isRead_isFromMe_itemType ON message (is_read, is_from_me, item_type, is_finished, is_system_message) WHERE is_read = 0 AND is_from_me = 0 AND item_type = 0 AND is_finished = 1 AND is_system_message = 0;
 CREATE INDEX message_idx_failed ON message (is_finished, is_from_me, error);
 CREATE INDEX message_idx_is_sent_is_from_me_error ON message (is_sent, is_from_me, error);
+CREATE INDEX message_idx_composite_scheduled_message ON message (schedule_type, schedule_state);
 CREATE INDEX message_idx_associated_message2 ON message (associated_message_guid) WHERE associated_message_guid IS NOT NULL;
 CREATE INDEX message_idx_thread_originator_guid ON message (thread_originator_guid);
 CREATE INDEX message_idx_cache_has_attachments ON message (cache_has_attachments);
 CREATE INDEX chat_idx_chat_identifier ON chat (chat_identifier);
 CREATE INDEX chat_idx_chat_identifier_service_name ON chat (chat_identifier, service_name);
 CREATE INDEX chat_message_join_idx_chat_id ON chat_message_join (chat_id);
-CREATE INDEX chat_message_join_idx_message_id_only ON chat_message_join (message_id, chat_id);
+CREATE INDEX chat_message_join_idx_message_id_only ON chat_message_join (message_id);
 CREATE INDEX chat_message_join_idx_message_date_id_chat_id ON chat_message_join (chat_id, message_date, message_id);
 CREATE INDEX chat_handle_join_idx_handle_id ON chat_handle_join (handle_id);
 CREATE INDEX message_attachment_join_idx_message_id ON message_attachment_join (message_id);
