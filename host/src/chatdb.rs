@@ -56,7 +56,7 @@ const NEWEST_ROWS: i64 = 100;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("there is no Messages database at {}; sign in to Messages on this Mac, or name another file with --db", path.display())]
+    #[error("there is no Messages database at {}; sign in to Messages, or name another file with --db", path.display())]
     Missing { path: PathBuf },
     #[error("cannot read the Messages database {}{}", path.display(), hint(source.as_ref()))]
     Unreadable {

@@ -7,7 +7,7 @@ use rusqlite::OptionalExtension;
 
 use super::ChatDb;
 use super::chats;
-use super::row::{self, MessageRow, blob, flag, integer, string};
+use super::row::{self, MessageRow, blob, integer, is, string};
 use super::schema::Table;
 use crate::message::{Attachment, Chat, ChatId, Message, Quoted, RowId};
 
@@ -69,7 +69,7 @@ impl<'db> Loader<'db> {
                     uti: string(row, 4).unwrap_or_default(),
                     mime_type: string(row, 5).unwrap_or_default(),
                     total_bytes: integer(row, 6).and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
-                    is_sticker: flag(row, 7) == Some(true),
+                    is_sticker: is(row, 7),
                 });
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::load::json_strings;
-use super::row::{blob, flag, integer, str, string};
+use super::row::{blob, integer, is, str, string};
 use super::schema::Table;
 use super::{ChatDb, Error};
 use crate::decode::{self, date, tapback};
@@ -51,7 +51,7 @@ pub(super) fn fill(db: &ChatDb, messages: &mut [Message]) -> rusqlite::Result<()
             id: RowId(integer(row, 0).unwrap_or(0)),
             kind: tapback.kind.clone(),
             sender: string(row, 8).unwrap_or_default(),
-            is_from_me: flag(row, 2) == Some(true),
+            is_from_me: is(row, 2),
             created_at: date::from_column(integer(row, 1)),
         };
         play(&mut messages[number].reactions, reaction, &tapback);

@@ -1,14 +1,16 @@
 //! One row of `message`: the columns that every reader selects, and what they are read into.
 
 use std::borrow::Cow;
+use std::mem;
 
+use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::fold;
 use super::schema::{Schema, Table};
 use crate::decode::{self, date, tapback};
-use crate::message::{ChatId, Message, RowId};
+use crate::message::{ChatId, Message, RowId, Tapback};
 
 /// The joins that [`columns`] needs, to stand after `message m` in a FROM clause.
 pub(super) const JOINS: &str = "LEFT JOIN handle h ON h.ROWID = m.handle_id";
@@ -98,47 +100,28 @@ pub(super) struct MessageRow {
 
 impl MessageRow {
     pub fn read(row: &Row<'_>) -> MessageRow {
-        let body = decode::body(blob(row, column::BODY));
         let id = RowId(integer(row, column::ROWID).unwrap_or(0));
+        let mut body = decode::body(blob(row, column::BODY));
         if let Some(warning) = body.warning {
             tracing::debug!(row = id.0, %warning, "attributedBody is damaged");
         }
-        let is_audio = flag(row, column::IS_AUDIO) == Some(true);
-        let text = match string(row, column::TEXT) {
-            Some(text) => text,
-            None => body.text,
-        };
-        let text = body.transcription.filter(|spoken| is_audio && !spoken.is_empty()).unwrap_or(text);
-
-        let associated_type = integer(row, column::ASSOCIATED_TYPE).unwrap_or(0);
-        let associated_guid = str(row, column::ASSOCIATED_GUID).unwrap_or_default();
-        let tapback = tapback::tapback(&tapback::Columns {
-            associated_type,
-            associated_guid: &associated_guid,
-            emoji: str(row, column::ASSOCIATED_EMOJI).as_deref(),
-            text: &text,
-        });
-        let is_from_me = flag(row, column::IS_FROM_ME) == Some(true);
-        let is_read = if is_from_me { None } else { flag(row, column::IS_READ) };
-        let read_at = integer(row, column::DATE_READ).filter(|&date| date > 0 && is_read == Some(true));
-        let handle_id = integer(row, column::HANDLE_ID).unwrap_or(0);
+        let text = text(row, &mut body);
+        let tapback = tapback(row, &text);
+        let is_from_me = is(row, column::IS_FROM_ME);
+        let (is_read, read_at) = if is_from_me { (None, None) } else { read_state(row) };
         let destination_caller_id = string(row, column::DESTINATION_CALLER_ID);
         let balloon_bundle_id = string(row, column::BALLOON_BUNDLE_ID);
-        let mut thread = Thread::default();
-        if tapback.is_none() {
-            thread = Thread::read(row, &associated_guid, balloon_bundle_id.as_deref());
-        }
+        let thread =
+            if tapback.is_some() { Thread::default() } else { Thread::read(row, balloon_bundle_id.as_deref()) };
+        let has_cached = usize::from(is(row, column::CACHE_HAS_ATTACHMENTS));
         MessageRow {
             chat_id: integer(row, column::CHAT_ID).map(ChatId),
-            handle_id,
-            associated_type,
-            is_audio,
-            has_attachments: flag(row, column::HAS_ATTACHMENTS) == Some(true),
-            is_edited: flag(row, column::IS_EDITED) == Some(true),
-            expected_attachments: body
-                .attachment_guids
-                .len()
-                .max(usize::from(flag(row, column::CACHE_HAS_ATTACHMENTS) == Some(true))),
+            handle_id: integer(row, column::HANDLE_ID).unwrap_or(0),
+            associated_type: integer(row, column::ASSOCIATED_TYPE).unwrap_or(0),
+            is_audio: is(row, column::IS_AUDIO),
+            has_attachments: is(row, column::HAS_ATTACHMENTS),
+            is_edited: is(row, column::IS_EDITED),
+            expected_attachments: body.attachment_guids.len().max(has_cached),
             message: Message {
                 id,
                 guid: string(row, column::GUID).unwrap_or_default(),
@@ -161,7 +144,7 @@ impl MessageRow {
                 balloon_bundle_id,
                 url_preview: None,
                 is_read,
-                read_at: read_at.map(|date| date::from_column(Some(date))),
+                read_at,
             },
         }
     }
@@ -201,7 +184,8 @@ struct Thread {
 }
 
 impl Thread {
-    fn read(row: &Row<'_>, associated_guid: &str, balloon_bundle_id: Option<&str>) -> Thread {
+    fn read(row: &Row<'_>, balloon_bundle_id: Option<&str>) -> Thread {
+        let associated_guid = str(row, column::ASSOCIATED_GUID).unwrap_or_default();
         let originator_guid = string(row, column::THREAD_ORIGINATOR_GUID);
         // Messages sets `reply_to_guid` on ordinary rows too, to the row before them. It means a reply only in a
         // thread; in a preview it names the text that the preview belongs to.
@@ -209,7 +193,7 @@ impl Thread {
         let reply = str(row, column::REPLY_TO_GUID).filter(|_| means_reply);
         let reply = match reply.as_deref().map(tapback::target) {
             Some(guid) if !guid.is_empty() => guid,
-            _ => tapback::target(associated_guid),
+            _ => tapback::target(&associated_guid),
         };
         Thread {
             reply_to_guid: (!reply.is_empty()).then(|| reply.to_owned()),
@@ -217,6 +201,27 @@ impl Thread {
             originator_part: string(row, column::THREAD_ORIGINATOR_PART),
         }
     }
+}
+
+/// What was said, else what the column has, else what the body has.
+fn text(row: &Row<'_>, body: &mut decode::Body) -> String {
+    let spoken = body.transcription.take().filter(|spoken| is(row, column::IS_AUDIO) && !spoken.is_empty());
+    spoken.or_else(|| string(row, column::TEXT)).unwrap_or_else(|| mem::take(&mut body.text))
+}
+
+fn tapback(row: &Row<'_>, text: &str) -> Option<Tapback> {
+    tapback::tapback(&tapback::Columns {
+        associated_type: integer(row, column::ASSOCIATED_TYPE).unwrap_or(0),
+        associated_guid: &str(row, column::ASSOCIATED_GUID).unwrap_or_default(),
+        emoji: str(row, column::ASSOCIATED_EMOJI).as_deref(),
+        text,
+    })
+}
+
+fn read_state(row: &Row<'_>) -> (Option<bool>, Option<Timestamp>) {
+    let is_read = flag(row, column::IS_READ);
+    let read_at = integer(row, column::DATE_READ).filter(|&date| date > 0 && is_read == Some(true));
+    (is_read, read_at.map(|date| date::from_column(Some(date))))
 }
 
 fn addresses(mentions: Vec<decode::Mention>) -> Vec<String> {
@@ -240,6 +245,10 @@ pub(super) fn integer(row: &Row<'_>, index: usize) -> Option<i64> {
 
 pub(super) fn flag(row: &Row<'_>, index: usize) -> Option<bool> {
     integer(row, index).map(|value| value != 0)
+}
+
+pub(super) fn is(row: &Row<'_>, index: usize) -> bool {
+    flag(row, index) == Some(true)
 }
 
 /// A text that is not empty.

@@ -144,7 +144,7 @@ fn send_status_sql(db: &ChatDb) -> String {
 
 impl SendStatus {
     fn read(row: &Row<'_>) -> SendStatus {
-        let is = |index| row::flag(row, index) == Some(true);
+        let is = |index| row::is(row, index);
         let at = |index| integer(row, index).filter(|&date| date > 0).map(|date| date::from_column(Some(date)));
         SendStatus {
             guid: row::string(row, 0).unwrap_or_default(),

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use rusqlite::{Row, params};
 
 use super::fold::URL_BALLOON;
-use super::row::{flag, integer, str, string};
+use super::row::{integer, is, str, string};
 use super::schema::Table;
 use super::{ChatDb, Error, chats, previews};
 use crate::decode::{date, tapback};
@@ -138,7 +138,7 @@ impl Tally {
     }
 
     fn message(&mut self, query: &StatsQuery, row: &Row<'_>) {
-        if flag(row, 4) == Some(true) {
+        if is(row, 4) {
             self.sent += 1;
         } else {
             self.received += 1;
