@@ -51,6 +51,8 @@ use row::MessageRow;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than there are different statements, so that none is prepared twice.
 const STATEMENTS: usize = 64;
+/// Enough for the upper levels of all indexes of a large database. SQLite's own default is 2 MiB.
+const CACHE_KIB: i64 = 16 * 1024;
 /// Rows whose greatest date counts as the newest: imported old messages may be the last rows.
 const NEWEST_ROWS: i64 = 100;
 
@@ -318,6 +320,7 @@ fn connect(path: &Path) -> rusqlite::Result<(Connection, Schema)> {
     let connection = Connection::open_with_flags(uri(path), flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let schema = Schema::probe(&connection)?;
     Ok((connection, schema))
