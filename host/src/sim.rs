@@ -11,16 +11,21 @@
 
 use std::process::ExitCode;
 
+mod behavior;
 mod body;
 mod corpus;
 mod database;
 mod history;
 mod init;
 mod inject;
+mod order;
+pub mod osascript;
 mod plists;
 mod random;
 mod receive;
 mod rows;
+#[cfg(test)]
+mod tests;
 pub mod typedstream;
 
 pub use init::{Options, init};
@@ -39,12 +44,15 @@ enum Command {
     Init(init::Args),
     /// Write messages into a simulated chat.db as if they had arrived
     Receive(inject::Args),
+    /// Stand in for /usr/bin/osascript: take the send script on stdin, write what it sends
+    Osascript(osascript::Args),
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Init(args) => init::run(args)?,
         Command::Receive(args) => inject::run(args, std::io::stdin().lock(), std::io::stdout().lock())?,
+        Command::Osascript(args) => return osascript::run(&args, std::io::stdin().lock(), std::io::stdout().lock()),
     }
     Ok(ExitCode::SUCCESS)
 }

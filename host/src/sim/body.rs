@@ -15,7 +15,11 @@ pub fn text(text: &str) -> Content {
 }
 
 /// Attachments first, then the text; `mentions` are the addresses that its `@words` stand for, in order.
+/// Neither text nor attachments make no body at all.
 pub fn compose(text: &str, mentions: &[String], attachments: &[Attachment]) -> Content {
+    if text.is_empty() && attachments.is_empty() {
+        return Content::default();
+    }
     let mut runs = Vec::with_capacity(attachments.len() + 1 + 2 * mentions.len());
     for (part, attachment) in attachments.iter().enumerate() {
         let attributes =
@@ -94,23 +98,29 @@ pub fn attachment(path: &Path, guid: String) -> Attachment {
 mod tests {
     use super::*;
 
+    fn check(text: &str, expected: &[&str]) {
+        let words: Vec<&str> = mentioned(text, expected.len()).into_iter().map(|range| &text[range]).collect();
+        assert_eq!(words, expected);
+    }
+
     #[test]
     fn mentions_stand_on_the_words_that_are_marked() {
-        let text = "hi @Ada, meet @Bo!";
-        let words: Vec<&str> = mentioned(text, 2).into_iter().map(|range| &text[range]).collect();
-        assert_eq!(words, ["@Ada", "@Bo"]);
+        check("hi @Ada, meet @Bo!", &["@Ada", "@Bo"]);
     }
 
     #[test]
     fn an_unmarked_mention_stands_on_the_first_word() {
-        assert_eq!(mentioned("Claw are you there?", 1), [0..4]);
+        check("Claw are you there?", &["Claw"]);
     }
 
     #[test]
-    fn a_mention_of_punctuation_alone_keeps_to_character_borders() {
-        assert_eq!(mentioned("@ x", 1), [0..1]);
-        assert!(mentioned("", 1).is_empty());
-        // Trimmed to nothing, but never into the middle of a character.
-        assert_eq!(compose("… …", &["+14155550101".into()], &[]).part_count, 1);
+    fn a_word_of_punctuation_alone_keeps_its_first_character() {
+        check("@ x", &["@"]);
+        check("… x", &["…"]);
+    }
+
+    #[test]
+    fn no_text_and_no_attachment_make_no_body() {
+        assert!(compose("", &["+14155550101".into()], &[]).attributed_body.is_none());
     }
 }

@@ -176,7 +176,8 @@ impl<'a> History<'a> {
         let handle = conversation.handles[self.random.below(conversation.handles.len() as u64) as usize];
         // Only what came lately is unread, and of that not all.
         let is_lately = self.written * 20 >= self.rows * 19;
-        let is_read = !is_from_me && !(is_lately && self.random.chance(60));
+        let is_unread = is_lately && self.random.chance(60);
+        let is_read = !is_from_me && !is_unread;
         Message {
             guid: self.random.guid(),
             handle_id: if is_group && is_from_me { 0 } else { handle },

@@ -77,7 +77,7 @@ fn conversation(connection: &Connection, index: usize, random: &mut Random) -> R
     };
     let service = if index % 8 == 7 { Service::Sms } else { service };
     // Chats from before macOS 26 keep the service in their guid; newer ones are of any service.
-    let origin = if index % 2 == 0 { "any" } else { service.name() };
+    let origin = if index.is_multiple_of(2) { "any" } else { service.name() };
     let polarity = if identifier.starts_with("chat") { '+' } else { '-' };
     let chat = rows::insert_chat(connection, &format!("{origin};{polarity};{identifier}"), name, service)?;
 

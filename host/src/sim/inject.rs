@@ -51,7 +51,7 @@ pub fn run(args: Args, input: impl BufRead, mut output: impl Write) -> Result<()
 }
 
 /// Answers each line once its message is committed, so that a reader can tell how long anything after that took.
-fn stream(session: &mut Session, input: impl BufRead, mut output: impl Write) -> Result<()> {
+pub fn stream(session: &mut Session, input: impl BufRead, mut output: impl Write) -> Result<()> {
     let mut command = <Incoming as clap::Args>::augment_args(Command::new("line").no_binary_name(true));
     for (number, line) in input.lines().enumerate() {
         let line = line.context("could not read stdin")?;

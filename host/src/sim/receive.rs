@@ -168,6 +168,33 @@ impl Session {
         let chat_id = (!incoming.no_join).then_some(chat.id);
         Ok(Received { rowid, guid: message.guid, chat_id, committed_at })
     }
+    pub fn chat(&self, guid: &str) -> Result<Option<Chat>> {
+        rows::chat_by_guid(&self.connection, guid)
+    }
+
+    /// The direct chat with `address`, made where it is new.
+    pub fn direct_chat(&self, address: &str, service: Service) -> Result<Chat> {
+        direct_chat(&self.connection, address, service)
+    }
+
+    /// Any chat but this one.
+    pub fn other_chat(&self, chat: &Chat) -> Result<Chat> {
+        rows::chat_other_than(&self.connection, chat)?.context("there is no other chat")
+    }
+
+    /// An empty row from the owner that belongs to no chat.
+    pub fn write_ghost(&mut self, identifier: &str, service: Service) -> Result<()> {
+        let message = rows::Message {
+            guid: self.random.guid(),
+            handle_id: rows::handle(&self.connection, identifier, service)?,
+            service,
+            date: rows::apple_date(Timestamp::now()),
+            is_from_me: true,
+            ..rows::Message::default()
+        };
+        rows::insert_message(&self.connection, &message)?;
+        Ok(())
+    }
 }
 
 /// The transactions of one message: a single one, or one for each step.
@@ -208,7 +235,7 @@ impl<'a> Transactions<'a> {
 }
 
 /// Takes the write lock at once, so that a second writer waits and does not fail half-way.
-pub fn immediate(connection: &Connection) -> rusqlite::Result<rusqlite::Transaction<'_>> {
+fn immediate(connection: &Connection) -> rusqlite::Result<rusqlite::Transaction<'_>> {
     rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)
 }
 
@@ -235,20 +262,15 @@ fn chat_or_new(connection: &Connection, guid: &str, incoming: &Incoming) -> Resu
     }
 }
 
-/// The direct chat with `address`; macOS 26 names a new one `any;-;address`, whatever carries it.
-pub fn direct_chat(connection: &Connection, address: &str, service: Service) -> Result<Chat> {
+/// The direct chat with `address`. macOS 26 names a new one `any;-;address`, whatever carries it.
+fn direct_chat(connection: &Connection, address: &str, service: Service) -> Result<Chat> {
     let of_any_service = format!("any;-;{address}");
-    let of_this_service = format!("{};-;{address}", service.name());
-    let known = match rows::chat_by_guid(connection, &of_any_service)? {
-        Some(chat) => Some(chat),
-        None => rows::chat_by_guid(connection, &of_this_service)?,
-    };
-    if let Some(chat) = known {
-        return Ok(chat);
+    for guid in [&format!("{};-;{address}", service.name()), &of_any_service] {
+        if let Some(chat) = rows::chat_by_guid(connection, guid)? {
+            return Ok(chat);
+        }
     }
-    let chat = rows::insert_chat(connection, &of_any_service, None, service)?;
-    rows::join_handle(connection, chat.id, rows::handle(connection, address, service)?)?;
-    Ok(chat)
+    rows::insert_chat(connection, &of_any_service, None, service)
 }
 
 fn compose(
@@ -259,10 +281,10 @@ fn compose(
 ) -> Result<(rows::Message, Vec<Attachment>)> {
     let handle_id = match &incoming.from {
         // In a group, what the owner writes has no handle.
-        Some(address) if !(incoming.from_me && chat.is_group()) => rows::handle(connection, address, incoming.service)?,
-        _ if incoming.from_me => 0,
-        _ if chat.is_group() => anyhow::bail!("a group message needs a sender"),
-        _ => rows::handle(connection, &chat.identifier, incoming.service)?,
+        _ if incoming.from_me && chat.is_group() => 0,
+        Some(address) => rows::handle(connection, address, incoming.service)?,
+        None if chat.is_group() => anyhow::bail!("a group message needs a sender"),
+        None => rows::handle(connection, &chat.identifier, incoming.service)?,
     };
     let attachments: Vec<Attachment> = (incoming.attachments.iter().enumerate())
         .map(|(part, path)| body::attachment(path, format!("at_{part}_{guid}")))

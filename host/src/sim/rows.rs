@@ -71,25 +71,30 @@ impl Chat {
     }
 }
 
-/// The chat with this guid, whatever wrote it.
 pub fn chat_by_guid(connection: &Connection, guid: &str) -> Result<Option<Chat>> {
     let sql = "SELECT ROWID, guid, chat_identifier, style, service_name FROM chat WHERE guid = ?";
-    let chat = connection
-        .prepare_cached(sql)?
-        .query_row([guid], |row| {
-            Ok(Chat {
-                id: ChatId(row.get(0)?),
-                guid: row.get(1)?,
-                identifier: row.get(2)?,
-                style: row.get(3)?,
-                service: Service::from_name(&row.get::<_, String>(4)?).unwrap_or_default(),
-            })
-        })
-        .optional()?;
-    Ok(chat)
+    Ok(connection.prepare_cached(sql)?.query_row([guid], chat_from_row).optional()?)
 }
 
-/// Writes the chat `any;-;address`, `iMessage;+;chat…` or the like. Style and identifier follow from the guid.
+/// The newest chat that is not this one.
+pub fn chat_other_than(connection: &Connection, chat: &Chat) -> Result<Option<Chat>> {
+    let sql = "SELECT ROWID, guid, chat_identifier, style, service_name FROM chat WHERE ROWID != ?
+               ORDER BY ROWID DESC LIMIT 1";
+    Ok(connection.prepare_cached(sql)?.query_row([chat.id.0], chat_from_row).optional()?)
+}
+
+fn chat_from_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Chat> {
+    Ok(Chat {
+        id: ChatId(row.get(0)?),
+        guid: row.get(1)?,
+        identifier: row.get(2)?,
+        style: row.get(3)?,
+        service: Service::from_name(&row.get::<_, String>(4)?).unwrap_or_default(),
+    })
+}
+
+/// Writes the chat `any;-;address`, `iMessage;+;chat…` or the like. Style and identifier follow from the guid, and
+/// so does the one member of a direct chat.
 pub fn insert_chat(connection: &Connection, guid: &str, name: Option<&str>, service: Service) -> Result<Chat> {
     let parts: Vec<&str> = guid.splitn(3, ';').collect();
     let &[_, polarity @ ("-" | "+"), identifier] = parts.as_slice() else {
@@ -108,14 +113,17 @@ pub fn insert_chat(connection: &Connection, guid: &str, name: Option<&str>, serv
             ":service": service.name(), ":room": room, ":login": OWNER_LOGIN, ":owner": OWNER,
             ":name": name.unwrap_or_default(), ":group": room,
         })?;
-    let id = connection.last_insert_rowid();
+    let id = ChatId(connection.last_insert_rowid());
+    if style == DIRECT {
+        join_handle(connection, id, handle(connection, identifier, service)?)?;
+    }
     connection
         .prepare_cached("INSERT INTO chat_service (service, chat) VALUES (?, ?)")?
-        .execute((service.name(), id))?;
+        .execute((service.name(), id.0))?;
     connection
         .prepare_cached("INSERT OR IGNORE INTO chat_lookup (identifier, domain, chat) VALUES (?, ?, ?)")?
-        .execute((identifier, service.name(), id))?;
-    Ok(Chat { id: ChatId(id), guid: guid.to_owned(), identifier: identifier.to_owned(), style, service })
+        .execute((identifier, service.name(), id.0))?;
+    Ok(Chat { id, guid: guid.to_owned(), identifier: identifier.to_owned(), style, service })
 }
 
 /// `handle.ROWID` of an address on a service; a new row where there is none.
