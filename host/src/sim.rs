@@ -43,7 +43,7 @@ enum Command {
     /// Make a simulated chat.db full of ordinary conversations
     Init(init::Args),
     /// Write messages into a simulated chat.db as if they had arrived
-    Receive(inject::Args),
+    Receive(Box<inject::Args>),
     /// Stand in for /usr/bin/osascript: take the send script on stdin, write what it sends
     Osascript(osascript::Args),
 }
@@ -51,7 +51,7 @@ enum Command {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Init(args) => init::run(args)?,
-        Command::Receive(args) => inject::run(args, std::io::stdin().lock(), std::io::stdout().lock())?,
+        Command::Receive(args) => inject::run(*args, std::io::stdin().lock(), std::io::stdout().lock())?,
         Command::Osascript(args) => return osascript::run(&args, std::io::stdin().lock(), std::io::stdout().lock()),
     }
     Ok(ExitCode::SUCCESS)

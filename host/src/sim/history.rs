@@ -111,18 +111,19 @@ impl<'a> History<'a> {
 
     /// People write several messages in a row, so mostly the same chat; but one in which the event can happen.
     fn next_conversation(&mut self, current: usize, event: Event) -> usize {
-        let choices: &[usize] = match event {
-            Event::Text | Event::Paragraph | Event::Photo => &[],
-            Event::GroupChange => &self.groups,
-            _ => &self.imessage,
+        let choices = match event {
+            Event::Text | Event::Paragraph | Event::Photo => None,
+            Event::GroupChange => Some(&self.groups),
+            _ => Some(&self.imessage),
         };
-        if choices.contains(&current) || choices.is_empty() {
-            if self.random.chance(60) {
-                return current;
-            }
-            return self.random.below(self.conversations.len() as u64) as usize;
+        let choices = choices.filter(|choices| !choices.is_empty());
+        if choices.is_none_or(|choices| choices.contains(&current)) && self.random.chance(60) {
+            return current;
         }
-        choices[self.random.below(choices.len() as u64) as usize]
+        match choices {
+            Some(choices) => choices[self.random.below(choices.len() as u64) as usize],
+            None => self.random.below(self.conversations.len() as u64) as usize,
+        }
     }
 
     fn happen(&mut self, index: usize, event: Event) -> Result<()> {
@@ -282,7 +283,7 @@ impl<'a> History<'a> {
         let rowid = rows::insert_message(self.connection, &message)?;
         rows::join_message(self.connection, self.conversations[index].chat.id, rowid, message.date)?;
         for attachment in attachments {
-            rows::insert_attachment(self.connection, rowid, message.date, attachment)?;
+            rows::insert_attachment(self.connection, rowid, &message, attachment)?;
         }
         self.written += 1;
         Ok(())

@@ -33,7 +33,7 @@ pub struct Options {
     pub chats: usize,
     pub messages: usize,
     pub seed: u64,
-    /// When the last message was sent.
+    /// The last message was sent shortly before.
     pub until: Timestamp,
 }
 

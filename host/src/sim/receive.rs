@@ -94,7 +94,7 @@ pub enum Steps {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tapback {
-    Standard { code: i64, verb: &'static str },
+    Standard { code: i64, verb: &'static str, noun: &'static str },
     Emoji(String),
 }
 
@@ -102,17 +102,17 @@ impl FromStr for Tapback {
     type Err = anyhow::Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        let (code, verb) = match name {
-            "love" => (2000, "Loved"),
-            "like" => (2001, "Liked"),
-            "dislike" => (2002, "Disliked"),
-            "laugh" => (2003, "Laughed at"),
-            "emphasis" => (2004, "Emphasized"),
-            "question" => (2005, "Questioned"),
+        let (code, verb, noun) = match name {
+            "love" => (2000, "Loved", "a heart"),
+            "like" => (2001, "Liked", "a like"),
+            "dislike" => (2002, "Disliked", "a dislike"),
+            "laugh" => (2003, "Laughed at", "a laugh"),
+            "emphasis" => (2004, "Emphasized", "an exclamation"),
+            "question" => (2005, "Questioned", "a question mark"),
             emoji if !emoji.is_empty() && !emoji.is_ascii() => return Ok(Tapback::Emoji(emoji.to_owned())),
             _ => anyhow::bail!("not one of love, like, dislike, laugh, emphasis, question, and not an emoji"),
         };
-        Ok(Tapback::Standard { code, verb })
+        Ok(Tapback::Standard { code, verb, noun })
     }
 }
 
@@ -162,12 +162,13 @@ impl Session {
 
         rows::update_content(&self.connection, rowid, &message.content)?;
         for attachment in &attachments {
-            rows::insert_attachment(&self.connection, rowid, message.date, attachment)?;
+            rows::insert_attachment(&self.connection, rowid, &message, attachment)?;
         }
         let committed_at = steps.finish()?;
         let chat_id = (!incoming.no_join).then_some(chat.id);
         Ok(Received { rowid, guid: message.guid, chat_id, committed_at })
     }
+
     pub fn chat(&self, guid: &str) -> Result<Option<Chat>> {
         rows::chat_by_guid(&self.connection, guid)
     }
@@ -317,13 +318,17 @@ pub fn answer(message: &mut rows::Message, parent: &str) {
     message.thread_originator_part = Some("0:0:1".to_owned());
 }
 
-/// Makes `message` a tapback on the first part of `target`.
+/// Makes `message` a tapback on the first part of `target`; one without text is taken for an image.
 pub fn react(message: &mut rows::Message, tapback: &Tapback, remove: bool, target: &str, target_text: &str) {
+    let quote = match target_text {
+        "" => "an image".to_owned(),
+        text => format!("“{text}”"),
+    };
     let (code, phrase) = match tapback {
-        Tapback::Standard { code, verb } if !remove => (*code, format!("{verb} “{target_text}”")),
-        Tapback::Emoji(emoji) if !remove => (2006, format!("Reacted {emoji} to “{target_text}”")),
-        Tapback::Standard { code, .. } => (code + 1000, format!("Removed a reaction from “{target_text}”")),
-        Tapback::Emoji(emoji) => (3006, format!("Removed {emoji} from “{target_text}”")),
+        Tapback::Standard { code, verb, .. } if !remove => (*code, format!("{verb} {quote}")),
+        Tapback::Emoji(emoji) if !remove => (2006, format!("Reacted {emoji} to {quote}")),
+        Tapback::Standard { code, noun, .. } => (code + 1000, format!("Removed {noun} from {quote}")),
+        Tapback::Emoji(emoji) => (3006, format!("Removed {emoji} from {quote}")),
     };
     message.associated_guid = Some(format!("p:0/{target}"));
     message.associated_type = code;

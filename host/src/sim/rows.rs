@@ -262,27 +262,28 @@ pub struct Attachment {
     pub user_info: Option<Vec<u8>>,
 }
 
-pub fn insert_attachment(connection: &Connection, message: RowId, date: i64, attachment: &Attachment) -> Result<()> {
+pub fn insert_attachment(
+    connection: &Connection,
+    rowid: RowId,
+    message: &Message,
+    attachment: &Attachment,
+) -> Result<()> {
     // Unlike the dates of messages, an attachment's are in seconds. State 5: the file has arrived.
     connection
         .prepare_cached(
             "INSERT INTO attachment (guid, original_guid, created_date, start_date, filename, uti, mime_type,
-                 transfer_state, user_info, transfer_name, total_bytes)
-             VALUES (?1, ?1, ?2, ?2, ?3, ?4, ?5, 5, ?6, ?7, ?8)",
+                 transfer_state, is_outgoing, user_info, transfer_name, total_bytes)
+             VALUES (:guid, :guid, :date, :date, :filename, :uti, :mime_type, 5, :outgoing, :info, :name, :bytes)",
         )?
-        .execute((
-            &attachment.guid,
-            date / 1_000_000_000,
-            &attachment.filename,
-            attachment.uti,
-            attachment.mime_type,
-            &attachment.user_info,
-            &attachment.transfer_name,
-            attachment.total_bytes as i64,
-        ))?;
+        .execute(named_params! {
+            ":guid": attachment.guid, ":date": message.date / 1_000_000_000, ":filename": attachment.filename,
+            ":uti": attachment.uti, ":mime_type": attachment.mime_type, ":outgoing": message.is_from_me,
+            ":info": attachment.user_info, ":name": attachment.transfer_name,
+            ":bytes": attachment.total_bytes as i64,
+        })?;
     let id = connection.last_insert_rowid();
     connection
         .prepare_cached("INSERT INTO message_attachment_join (message_id, attachment_id) VALUES (?, ?)")?
-        .execute((message.0, id))?;
+        .execute((rowid.0, id))?;
     Ok(())
 }

@@ -112,6 +112,14 @@ fn a_database_of_default_size_has_every_kind_of_row() {
 }
 
 #[test]
+fn sms_chats_have_nothing_that_only_imessage_can() {
+    let simulation = Simulation::new(&Options { messages: 2000, ..Options::default() });
+    let count = "SELECT count(*) FROM message WHERE service = 'SMS' AND (associated_message_type > 0 OR date_edited > 0
+                 OR item_type > 0 OR thread_originator_guid IS NOT NULL OR is_audio_message = 1)";
+    assert_eq!(simulation.query(count), ["0"]);
+}
+
+#[test]
 fn dates_rise_with_row_ids_up_to_now() {
     let until: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
     let simulation = Simulation::new(&Options { messages: 500, until, ..Options::default() });
