@@ -156,10 +156,10 @@ fn next_cut<'a>(
         if let Some(marker) = marker {
             (fence_before, fence) = (fence, marker.then);
             unbroken_until = marker.unbroken_until;
-        } else if at > unbroken_until || at == start {
-            if let Some(end) = url_end(text, at, limit) {
-                (fence_before, unbroken_until) = (fence, end - 1);
-            }
+        } else if (at > unbroken_until || at == start)
+            && let Some(end) = url_end(text, at, limit)
+        {
+            (fence_before, unbroken_until) = (fence, end - 1);
         }
         used += cluster_units;
         if used > room {

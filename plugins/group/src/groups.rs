@@ -11,6 +11,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
     pub(crate) require_mention: Option<bool>,
+    /// Instead of `group_allow_from`; as there, an empty list means everybody.
     pub(crate) allow_from: Option<Entries>,
     /// For subscribers to pick by, instead of the host's `group:<chat_id>`.
     pub(crate) route: Option<String>,

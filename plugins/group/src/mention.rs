@@ -48,7 +48,8 @@ fn has_words(text: &str, words: &str) -> bool {
         let after = text[start + found.len()..].chars().next();
         let first = words.chars().next();
         let last = words.chars().next_back();
-        !(joins(before) && joins(first)) && !(joins(last) && joins(after))
+        let is_part = joins(before) && joins(first) || joins(last) && joins(after);
+        !is_part
     })
 }
 
