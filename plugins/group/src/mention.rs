@@ -1,0 +1,101 @@
+//! An entry of `mention_patterns`: a word, or a regular expression.
+
+use regex_lite::{Regex, RegexBuilder};
+use serde::Deserialize;
+
+/// Without any of the signs of regular expressions it is a word (or some), found whole and in any case:
+/// `max` is not in `maximum`. With them it is a regular expression in any case, found anywhere, as gateways
+/// have it.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) enum Pattern {
+    /// In lower case.
+    Words(String),
+    Regex(Regex),
+}
+
+impl Pattern {
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Words(words) => has_words(&text.to_lowercase(), words),
+            Self::Regex(regex) => regex.is_match(text),
+        }
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = String;
+
+    fn try_from(pattern: String) -> Result<Self, String> {
+        if pattern.trim().is_empty() {
+            return Err("an empty pattern would match everything".into());
+        }
+        if !pattern.contains(|c| r"\^$.|?*+()[]{}".contains(c)) {
+            return Ok(Self::Words(pattern.trim().to_lowercase()));
+        }
+        RegexBuilder::new(&pattern)
+            .case_insensitive(true)
+            .build()
+            .map(Self::Regex)
+            .map_err(|error| format!("`{pattern}`: {error}"))
+    }
+}
+
+/// Whether `words` stand in `text` with no letter or digit joined to either end.
+fn has_words(text: &str, words: &str) -> bool {
+    text.match_indices(words).any(|(start, found)| {
+        let before = text[..start].chars().next_back();
+        let after = text[start + found.len()..].chars().next();
+        let first = words.chars().next();
+        let last = words.chars().next_back();
+        let is_part = joins(before) && joins(first) || joins(last) && joins(after);
+        !is_part
+    })
+}
+
+fn joins(character: Option<char>) -> bool {
+    character.is_some_and(|c| c.is_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pattern: &str, text: &str, expected: bool) {
+        let parsed = Pattern::try_from(pattern.to_owned()).expect(pattern);
+        assert_eq!(parsed.matches(text), expected, "{pattern} in {text}");
+    }
+
+    #[test]
+    fn a_word_is_found_whole_and_in_any_case() {
+        for text in ["max", "Hey MAX!", "@max: hello", "«Max»", "maximum max"] {
+            check("Max", text, true);
+        }
+        for text in ["maximum", "climax", "max_1", "ma x", ""] {
+            check("Max", text, false);
+        }
+        check("änne", "ÄNNE?", true);
+        check("änne", "Männer", false);
+    }
+
+    #[test]
+    fn a_word_may_begin_with_a_sign_or_have_a_space() {
+        check("@max", "ask@max", true);
+        check("@max", "@maxi", false);
+        check("hey bot", "Hey Bot, now", true);
+    }
+
+    #[test]
+    fn a_regular_expression_is_found_anywhere_and_in_any_case() {
+        check(r"\b@?max(well)?\b", "Ask MAXWELL", true);
+        check(r"^max", "ask max", false);
+        check("m.x", "climax", true);
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_be_is_an_error_that_shows_it() {
+        let error = Pattern::try_from("(max".to_owned()).expect_err("refused");
+        assert!(error.starts_with("`(max`: "), "{error}");
+        assert!(Pattern::try_from(" ".to_owned()).is_err());
+    }
+}
