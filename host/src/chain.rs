@@ -1,0 +1,364 @@
+//! The plugins that are in force, in their order, and how a new set takes their place between two messages.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::address::Normalizer;
+use crate::judge::Settings;
+use crate::plugin::{Compiled, LogLine, Plugin, PluginEngine, Setup, Stats, StoreWrites};
+use crate::policy::{Admission, Failure, FilterVerdict, GroupDecision, Inbound, Interface, Introduction, Policy};
+use crate::state::StateDb;
+
+/// A plugin that should be in force, as configuration and folder have it now.
+pub struct Candidate {
+    pub name: String,
+    pub source: Source,
+    /// The plugin's own table of the configuration, as JSON.
+    pub config: String,
+    /// Or why the file cannot be used.
+    pub component: Result<Compiled, String>,
+    /// Named in the configuration, not only found in the folder.
+    pub is_listed: bool,
+}
+
+/// Where a plugin comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Bundled,
+    File(PathBuf),
+}
+
+/// A set of plugins to put in force, with the settings that belong to it where they changed.
+pub struct Install {
+    pub candidates: Vec<Candidate>,
+    pub settings: Option<Settings>,
+    pub normalizer: Arc<Normalizer>,
+    /// A bad configuration changes nothing; a bad file changes only its own plugin.
+    pub all_or_nothing: bool,
+}
+
+/// What came of an install.
+#[derive(Clone, Debug, Default)]
+pub struct Installed {
+    /// Plugins that are new or judge with a new version or configuration now.
+    pub changed: Vec<String>,
+    pub removed: Vec<String>,
+    /// Plugins that were refused, with the reason. Where an older version ran, it still does.
+    pub refused: Vec<(String, String)>,
+}
+
+/// One plugin as `plugins.list` shows it.
+#[derive(Clone, Debug)]
+pub struct PluginReport {
+    pub name: String,
+    pub source: Source,
+    pub version: Option<String>,
+    pub interfaces: Vec<Interface>,
+    pub loaded_at: Option<Timestamp>,
+    pub stats: Stats,
+    pub log: Vec<LogLine>,
+    /// Why this plugin judges nothing and holds what it would judge.
+    pub broken: Option<String>,
+    /// Why its newest file is not in force.
+    pub refused: Option<String>,
+}
+
+pub struct Chain {
+    engine: PluginEngine,
+    members: Vec<Member>,
+    refused: BTreeMap<String, String>,
+    is_installed: bool,
+}
+
+/// A place in the chain.
+pub struct Member {
+    name: String,
+    source: Source,
+    body: Body,
+}
+
+enum Body {
+    Ready(Box<Plugin>),
+    /// Cannot be loaded: everything that it would judge is held.
+    Broken {
+        interfaces: Vec<Interface>,
+        why: String,
+    },
+}
+
+impl Chain {
+    pub fn new(engine: PluginEngine) -> Chain {
+        Chain { engine, members: Vec::new(), refused: BTreeMap::new(), is_installed: false }
+    }
+
+    /// False until the first set is in force: nothing may be judged before.
+    pub fn is_installed(&self) -> bool {
+        self.is_installed
+    }
+
+    pub fn members(&mut self) -> &mut [Member] {
+        &mut self.members
+    }
+
+    /// Puts a new set in force. Plugins whose file and configuration are the same go on as they are.
+    pub fn install(&mut self, install: Install, state: &StateDb) -> Installed {
+        let remembered = state.remembered_plugins().unwrap_or_else(|error| {
+            tracing::error!(%error, "plugins that were loaded before are not known");
+            Vec::new()
+        });
+        let mut installed = Installed::default();
+        let mut started: Vec<Option<Member>> = Vec::new();
+        for candidate in &install.candidates {
+            let member = if self.is_same(candidate) {
+                None
+            } else {
+                let offered_before = remembered.iter().find(|(name, _)| *name == candidate.name);
+                let offered_before = offered_before.map(|(_, interfaces)| interfaces.as_slice());
+                self.start(candidate, &install.normalizer, state, offered_before, &mut installed)
+            };
+            started.push(member);
+        }
+        if install.all_or_nothing && !installed.refused.is_empty() && self.is_installed {
+            return Installed { refused: installed.refused, ..Installed::default() };
+        }
+        self.replace(&install.candidates, started, state, &mut installed);
+        installed
+    }
+
+    fn replace(
+        &mut self,
+        candidates: &[Candidate],
+        started: Vec<Option<Member>>,
+        state: &StateDb,
+        installed: &mut Installed,
+    ) {
+        let mut old = std::mem::take(&mut self.members);
+        for (candidate, member) in candidates.iter().zip(started) {
+            let kept = old.iter().position(|member| member.name == candidate.name).map(|at| old.remove(at));
+            if let Some(member) = member {
+                if let Body::Ready(plugin) = &member.body {
+                    remember(state, &candidate.name, plugin.compiled());
+                    installed.changed.push(candidate.name.clone());
+                }
+                self.members.push(member);
+            } else if let Some(member) = kept {
+                self.members.push(member);
+            }
+        }
+        for member in old {
+            if let Err(error) = state.forget_plugin(&member.name) {
+                tracing::error!(%error, plugin = member.name, "a removed plugin could not be forgotten");
+            }
+            installed.removed.push(member.name);
+        }
+        self.refused = installed.refused.iter().cloned().collect();
+        self.is_installed = true;
+    }
+
+    /// A fresh member for `candidate`; none where it is refused and nothing or an older version takes its place.
+    fn start(
+        &self,
+        candidate: &Candidate,
+        normalizer: &Arc<Normalizer>,
+        state: &StateDb,
+        offered_before: Option<&[Interface]>,
+        installed: &mut Installed,
+    ) -> Option<Member> {
+        let old = self.members.iter().find(|member| member.name == candidate.name);
+        let started = candidate.component.as_ref().map_err(Clone::clone).and_then(|compiled| {
+            let values = state.plugin_state(&candidate.name).map_err(|error| error.to_string())?;
+            let setup = Setup {
+                name: candidate.name.clone(),
+                config: candidate.config.clone(),
+                state: values,
+                normalizer: normalizer.clone(),
+            };
+            Plugin::start(&self.engine, compiled.clone(), setup).map_err(|failure| failure.0)
+        });
+        let body = match started {
+            Ok(plugin) => Body::Ready(Box::new(plugin)),
+            Err(why) => {
+                installed.refused.push((candidate.name.clone(), why.clone()));
+                if old.is_some_and(|member| matches!(member.body, Body::Ready(_))) {
+                    return None;
+                }
+                let interfaces = match (&candidate.component, offered_before) {
+                    (_, Some(before)) => before.to_vec(),
+                    (Ok(compiled), None) if candidate.is_listed => compiled.interfaces(),
+                    (Err(_), None) if candidate.is_listed => Interface::ALL.to_vec(),
+                    // A file that was never in force and that nobody asked for holds nothing up.
+                    (_, None) => return None,
+                };
+                Body::Broken { interfaces, why }
+            }
+        };
+        Some(Member { name: candidate.name.clone(), source: candidate.source.clone(), body })
+    }
+
+    fn is_same(&self, candidate: &Candidate) -> bool {
+        let Some(old) = self.members.iter().find(|member| member.name == candidate.name) else { return false };
+        match (&old.body, &candidate.component) {
+            (Body::Ready(plugin), Ok(compiled)) => {
+                plugin.version() == compiled.version
+                    && plugin.config() == candidate.config
+                    && old.source == candidate.source
+            }
+            _ => false,
+        }
+    }
+
+    /// What plugins wrote since this was last asked, to be committed with their answers.
+    pub fn take_writes(&mut self) -> Vec<(String, StoreWrites)> {
+        let ready = self.members.iter_mut().filter_map(Member::ready);
+        ready.map(|plugin| (plugin.name().to_owned(), plugin.take_writes())).filter(|(_, w)| !w.is_empty()).collect()
+    }
+
+    /// Puts every plugin back to what is on disk.
+    pub fn reset_states(&mut self, state: &StateDb) {
+        for plugin in self.members.iter_mut().filter_map(Member::ready) {
+            match state.plugin_state(plugin.name()) {
+                Ok(values) => plugin.reset_state(values),
+                Err(error) => tracing::error!(%error, plugin = plugin.name(), "its state could not be read"),
+            }
+        }
+    }
+
+    /// While dry, plugins answer without a trace: what they write is forgotten.
+    pub fn set_dry(&mut self, is_dry: bool) {
+        for plugin in self.members.iter_mut().filter_map(Member::ready) {
+            plugin.set_dry(is_dry);
+        }
+    }
+
+    /// The pieces in which `text` is sent: whole where no plugin has a say.
+    pub fn split(&mut self, text: String, is_group: bool, recipient: Option<&str>) -> Result<Vec<String>, Failure> {
+        match self.members.iter_mut().find(|member| member.offers(Interface::Chunking)) {
+            None => Ok(vec![text]),
+            Some(Member { body: Body::Ready(plugin), .. }) => plugin.split(&text, is_group, recipient),
+            Some(Member { name, body: Body::Broken { why, .. }, .. }) => Err(Failure(format!("{name}: {why}"))),
+        }
+    }
+
+    pub fn pairing(&mut self) -> Result<&mut Plugin, Failure> {
+        match self.members.iter_mut().find(|member| member.offers(Interface::Pairing)) {
+            None => Err(Failure("no pairing policy is in force".to_owned())),
+            Some(Member { body: Body::Ready(plugin), .. }) => Ok(plugin),
+            Some(Member { name, body: Body::Broken { why, .. }, .. }) => Err(Failure(format!("{name}: {why}"))),
+        }
+    }
+
+    pub fn report(&self) -> Vec<PluginReport> {
+        let in_force = self.members.iter().map(|member| self.report_of(member));
+        let is_absent = |(name, _): &(&String, &String)| !self.members.iter().any(|member| member.name == **name);
+        let only_refused = self.refused.iter().filter(is_absent).map(|(name, why)| PluginReport {
+            name: name.clone(),
+            source: Source::File(PathBuf::new()),
+            version: None,
+            interfaces: Vec::new(),
+            loaded_at: None,
+            stats: Stats::default(),
+            log: Vec::new(),
+            broken: None,
+            refused: Some(why.clone()),
+        });
+        in_force.chain(only_refused).collect()
+    }
+
+    fn report_of(&self, member: &Member) -> PluginReport {
+        let interfaces = Interface::ALL.into_iter().filter(|interface| member.offers(*interface)).collect();
+        let (plugin, broken) = match &member.body {
+            Body::Ready(plugin) => (Some(plugin), None),
+            Body::Broken { why, .. } => (None, Some(why.clone())),
+        };
+        PluginReport {
+            name: member.name.clone(),
+            source: member.source.clone(),
+            version: plugin.map(|plugin| plugin.version().to_owned()),
+            interfaces,
+            loaded_at: plugin.map(|plugin| plugin.loaded_at),
+            stats: plugin.map(|plugin| plugin.stats.clone()).unwrap_or_default(),
+            log: plugin.map(|plugin| plugin.log_lines().cloned().collect()).unwrap_or_default(),
+            refused: self.refused.get(&member.name).filter(|_| broken.is_none()).cloned(),
+            broken,
+        }
+    }
+}
+
+/// Starts every candidate for a moment, to see whether it would be taken. What is wrong, by name.
+pub fn rehearse(engine: &PluginEngine, candidates: Vec<Candidate>, region: &str) -> Vec<(String, String)> {
+    let Some(normalizer) = Normalizer::new(region).map(Arc::new) else { return Vec::new() };
+    let start = |candidate: Candidate| {
+        let setup = Setup {
+            name: candidate.name.clone(),
+            config: candidate.config,
+            state: BTreeMap::new(),
+            normalizer: normalizer.clone(),
+        };
+        let started = candidate
+            .component
+            .and_then(|compiled| Plugin::start(engine, compiled, setup).map(drop).map_err(|failure| failure.0));
+        started.err().map(|problem| (candidate.name, problem))
+    };
+    candidates.into_iter().filter_map(start).collect()
+}
+
+fn remember(state: &StateDb, name: &str, compiled: &Compiled) {
+    if let Err(error) = state.remember_plugin(name, &compiled.version, &compiled.interfaces()) {
+        tracing::error!(%error, plugin = name, "a plugin could not be remembered");
+    }
+}
+
+impl Member {
+    fn ready(&mut self) -> Option<&mut Plugin> {
+        match &mut self.body {
+            Body::Ready(plugin) => Some(plugin),
+            Body::Broken { .. } => None,
+        }
+    }
+
+    fn ask<R>(&mut self, ask: impl FnOnce(&mut Plugin) -> Result<R, Failure>) -> Result<R, Failure> {
+        match &mut self.body {
+            Body::Ready(plugin) => ask(plugin),
+            Body::Broken { why, .. } => Err(Failure(why.clone())),
+        }
+    }
+}
+
+impl Policy for Member {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn version(&self) -> &str {
+        match &self.body {
+            Body::Ready(plugin) => plugin.version(),
+            Body::Broken { .. } => "",
+        }
+    }
+
+    fn offers(&self, interface: Interface) -> bool {
+        match &self.body {
+            Body::Ready(plugin) => plugin.offers(interface),
+            Body::Broken { interfaces, .. } => interfaces.contains(&interface),
+        }
+    }
+
+    fn admit(&mut self, inbound: &Arc<Inbound>) -> Result<Admission, Failure> {
+        self.ask(|plugin| plugin.admit(inbound))
+    }
+
+    fn screen(&mut self, inbound: &Arc<Inbound>) -> Result<Introduction, Failure> {
+        self.ask(|plugin| plugin.screen(inbound))
+    }
+
+    fn decide(&mut self, inbound: &Arc<Inbound>) -> Result<GroupDecision, Failure> {
+        self.ask(|plugin| plugin.decide(inbound))
+    }
+
+    fn filter(&mut self, inbound: &Arc<Inbound>) -> Result<FilterVerdict, Failure> {
+        self.ask(|plugin| plugin.filter(inbound))
+    }
+}

@@ -1,0 +1,381 @@
+//! One plugin: a long-lived instance of a component, called with a budget, thrown away and made anew after a trap.
+
+mod bindings;
+mod engine;
+mod guest;
+pub mod limits;
+mod load;
+mod wasi;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use wasmtime::Store;
+use wasmtime::component::{Instance, Resource};
+
+use bindings::exports::imsgd::policy::{allowlist, chunking, filter, group, pairing};
+pub use engine::PluginEngine;
+use guest::{Call, Guest, MessageRep, State};
+pub use guest::{LogLine, StoreWrites};
+pub use load::{COMPONENT_BYTES, Compiled, Refusal, compile, version_of};
+
+use crate::address::Normalizer;
+use crate::policy::{
+    Admission, Challenge, Failure, FilterVerdict, GroupDecision, Inbound, Interface, Introduction, Policy,
+};
+
+/// A plugin that is configured and ready to judge.
+pub struct Plugin {
+    name: Arc<str>,
+    engine: PluginEngine,
+    compiled: Compiled,
+    config: String,
+    /// `None` after a trap, until the next call makes a fresh one.
+    running: Option<Running>,
+    normalizer: Arc<Normalizer>,
+    /// The durable state while no instance holds it.
+    parked: Option<(State, VecDeque<LogLine>)>,
+    /// What answered calls wrote and nobody has committed yet.
+    uncommitted: StoreWrites,
+    is_dry: bool,
+    pub stats: Stats,
+    pub loaded_at: Timestamp,
+}
+
+struct Running {
+    store: Store<Guest>,
+    instance: Instance,
+}
+
+/// How a plugin has done since it was loaded.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    pub calls: u64,
+    pub failures: u64,
+    pub time: Duration,
+    pub last_failure: Option<String>,
+}
+
+/// A request of a stranger that waits for the owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairingRequest {
+    pub code: String,
+    pub address: String,
+    pub requested_at: u64,
+    pub expires_at: u64,
+}
+
+/// Why a code was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairingRefusal {
+    UnknownCode,
+    Expired,
+}
+
+/// What a plugin is made of, beside its component.
+pub struct Setup {
+    pub name: String,
+    /// The plugin's own table of the configuration, as JSON.
+    pub config: String,
+    pub state: BTreeMap<String, Vec<u8>>,
+    pub normalizer: Arc<Normalizer>,
+}
+
+impl Plugin {
+    /// Instantiates and configures. An error is the reason why this plugin must not be used, in words.
+    pub fn start(engine: &PluginEngine, compiled: Compiled, setup: Setup) -> Result<Plugin, Failure> {
+        let mut plugin = Plugin {
+            name: setup.name.into(),
+            engine: engine.clone(),
+            compiled,
+            config: setup.config,
+            running: None,
+            normalizer: setup.normalizer,
+            parked: Some((State::new(setup.state), VecDeque::new())),
+            uncommitted: StoreWrites::new(),
+            is_dry: false,
+            stats: Stats::default(),
+            loaded_at: Timestamp::now(),
+        };
+        plugin.revive()?;
+        Ok(plugin)
+    }
+
+    pub fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
+    pub fn config(&self) -> &str {
+        &self.config
+    }
+
+    pub fn log_lines(&self) -> impl Iterator<Item = &LogLine> {
+        let kept = self.running.as_ref().map(|running| &running.store.data().log);
+        kept.or(self.parked.as_ref().map(|(_, log)| log)).into_iter().flatten()
+    }
+
+    /// Takes what answered calls wrote, to be committed with their verdicts.
+    pub fn take_writes(&mut self) -> StoreWrites {
+        std::mem::take(&mut self.uncommitted)
+    }
+
+    /// Goes back to `state` after a commit failed: the verdicts it belonged to do not stand either.
+    pub fn reset_state(&mut self, state: BTreeMap<String, Vec<u8>>) {
+        self.uncommitted.clear();
+        let log = self.running.take().map(|running| running.store.into_data().log).unwrap_or_default();
+        self.parked = Some((State::new(state), log));
+    }
+
+    /// A fresh store and instance, with the state and log of the one before.
+    fn revive(&mut self) -> Result<(), Failure> {
+        let (state, log) = self.parked.take().unwrap_or_default();
+        let guest = Guest {
+            growth: limits::Growth,
+            budget: engine::Budget::start(),
+            normalizer: self.normalizer.clone(),
+            name: self.name.clone(),
+            call: Call { inbound: None, now: Timestamp::now(), writes: StoreWrites::new() },
+            state,
+            log,
+        };
+        let mut store = Store::new(self.engine.engine(), guest);
+        store.limiter(|guest| &mut guest.growth);
+        store.epoch_deadline_callback(|mut store| store.data_mut().budget.check());
+        let configured = self.engine.timed(&mut store, |store| {
+            let instance = self.compiled.pre.instantiate(&mut *store)?;
+            let policy = self.compiled.policy.load(&mut *store, &instance)?;
+            let answer = policy.call_configure(&mut *store, &self.config)?;
+            wasmtime::Result::Ok((instance, answer))
+        });
+        let failure = match configured {
+            Ok((instance, Ok(()))) => {
+                let writes = std::mem::take(&mut store.data_mut().call.writes);
+                self.keep(&mut store, writes);
+                self.running = Some(Running { store, instance });
+                return Ok(());
+            }
+            Ok((_, Err(reason))) => Failure(format!("configuration: {}", shortened(reason))),
+            Err(error) => Failure(load::cause(&error)),
+        };
+        let guest = store.into_data();
+        self.parked = Some((guest.state, guest.log));
+        Err(failure)
+    }
+
+    /// While dry, answers leave no trace: what the plugin writes is forgotten.
+    pub fn set_dry(&mut self, is_dry: bool) {
+        self.is_dry = is_dry;
+    }
+
+    fn keep(&mut self, store: &mut Store<Guest>, writes: StoreWrites) {
+        if self.is_dry {
+            return;
+        }
+        store.data_mut().state.apply(&writes);
+        self.uncommitted.extend(writes);
+    }
+
+    /// One call. Whatever goes wrong in it leaves no trace but the failure: its writes are forgotten and the instance
+    /// is thrown away.
+    fn call<R>(
+        &mut self,
+        inbound: Option<&Arc<Inbound>>,
+        ask: impl FnOnce(&Compiled, &mut Store<Guest>, &Instance) -> wasmtime::Result<R>,
+    ) -> Result<R, Failure> {
+        let began = Instant::now();
+        let answer = self.call_inner(inbound, ask);
+        self.stats.calls += 1;
+        self.stats.time += began.elapsed();
+        if let Err(failure) = &answer {
+            self.stats.failures += 1;
+            self.stats.last_failure = Some(failure.0.clone());
+        }
+        answer
+    }
+
+    fn call_inner<R>(
+        &mut self,
+        inbound: Option<&Arc<Inbound>>,
+        ask: impl FnOnce(&Compiled, &mut Store<Guest>, &Instance) -> wasmtime::Result<R>,
+    ) -> Result<R, Failure> {
+        if self.running.is_none() {
+            self.revive()?;
+        }
+        let Some(mut running) = self.running.take() else {
+            return Err(Failure("the plugin has no instance".to_owned()));
+        };
+        let now = inbound.map_or_else(Timestamp::now, |inbound| inbound.now);
+        running.store.data_mut().call = Call { inbound: inbound.cloned(), now, writes: StoreWrites::new() };
+        let answer = self.engine.timed(&mut running.store, |store| ask(&self.compiled, store, &running.instance));
+        let guest = running.store.data_mut();
+        guest.call.inbound = None;
+        match answer {
+            Ok(answer) => {
+                let writes = std::mem::take(&mut guest.call.writes);
+                self.keep(&mut running.store, writes);
+                self.running = Some(running);
+                Ok(answer)
+            }
+            Err(error) => {
+                // The store of an instance that trapped cannot be entered again.
+                let guest = running.store.into_data();
+                self.parked = Some((guest.state, guest.log));
+                Err(Failure(load::cause(&error)))
+            }
+        }
+    }
+
+    pub fn split(&mut self, text: &str, is_group: bool, recipient: Option<&str>) -> Result<Vec<String>, Failure> {
+        let draft = chunking::Draft { text: text.to_owned(), is_group, recipient: recipient.map(str::to_owned) };
+        self.call(None, |compiled, store, instance| {
+            let guest = required(compiled.chunking.as_ref())?.load(&mut *store, instance)?;
+            guest.call_split(store, &draft)
+        })
+    }
+
+    pub fn pairing_pending(&mut self) -> Result<Vec<PairingRequest>, Failure> {
+        self.pairing(|guest, store| {
+            let requests = guest.call_pending(store)?;
+            Ok(requests
+                .into_iter()
+                .map(|request| PairingRequest {
+                    code: request.code,
+                    address: request.address,
+                    requested_at: request.requested_at,
+                    expires_at: request.expires_at,
+                })
+                .collect())
+        })
+    }
+
+    pub fn pairing_approve(&mut self, code: &str) -> Result<Result<String, PairingRefusal>, Failure> {
+        self.pairing(|guest, store| Ok(guest.call_approve(store, code)?.map_err(refusal)))
+    }
+
+    pub fn pairing_deny(&mut self, code: &str) -> Result<Result<String, PairingRefusal>, Failure> {
+        self.pairing(|guest, store| Ok(guest.call_deny(store, code)?.map_err(refusal)))
+    }
+
+    pub fn pairing_paired(&mut self) -> Result<Vec<String>, Failure> {
+        self.pairing(|guest, store| guest.call_paired(store))
+    }
+
+    pub fn pairing_unpair(&mut self, address: &str) -> Result<bool, Failure> {
+        self.pairing(|guest, store| guest.call_unpair(store, address))
+    }
+
+    fn pairing<R>(
+        &mut self,
+        ask: impl FnOnce(pairing::Guest, &mut Store<Guest>) -> wasmtime::Result<R>,
+    ) -> Result<R, Failure> {
+        self.call(None, |compiled, store, instance| {
+            let guest = required(compiled.pairing.as_ref())?.load(&mut *store, instance)?;
+            ask(guest, store)
+        })
+    }
+}
+
+impl Policy for Plugin {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn version(&self) -> &str {
+        &self.compiled.version
+    }
+
+    fn offers(&self, interface: Interface) -> bool {
+        self.compiled.offers(interface)
+    }
+
+    fn admit(&mut self, inbound: &Arc<Inbound>) -> Result<Admission, Failure> {
+        self.call(Some(inbound), |compiled, store, instance| {
+            let guest = required(compiled.allowlist.as_ref())?.load(&mut *store, instance)?;
+            Ok(match guest.call_admit(store, Resource::<MessageRep>::new_borrow(0))? {
+                allowlist::Admission::Admit(route) => Admission::Admit(route.map(word).transpose()?),
+                allowlist::Admission::Reject(reason) => Admission::Reject(word(reason)?),
+                allowlist::Admission::Abstain => Admission::Abstain,
+            })
+        })
+    }
+
+    fn screen(&mut self, inbound: &Arc<Inbound>) -> Result<Introduction, Failure> {
+        self.call(Some(inbound), |compiled, store, instance| {
+            let guest = required(compiled.pairing.as_ref())?.load(&mut *store, instance)?;
+            Ok(match guest.call_screen(store, Resource::<MessageRep>::new_borrow(0))? {
+                pairing::Outcome::Paired(route) => Introduction::Paired(route.map(word).transpose()?),
+                pairing::Outcome::Challenge(challenge) => Introduction::Challenge(Challenge {
+                    code: word(challenge.code)?,
+                    reply: challenge.reply,
+                    expires_at: challenge.expires_at,
+                }),
+                pairing::Outcome::Waiting => Introduction::Waiting,
+                pairing::Outcome::Reject(reason) => Introduction::Reject(word(reason)?),
+            })
+        })
+    }
+
+    fn decide(&mut self, inbound: &Arc<Inbound>) -> Result<GroupDecision, Failure> {
+        self.call(Some(inbound), |compiled, store, instance| {
+            let guest = required(compiled.group.as_ref())?.load(&mut *store, instance)?;
+            Ok(match guest.call_decide(store, Resource::<MessageRep>::new_borrow(0))? {
+                group::Decision::Deliver(route) => GroupDecision::Deliver(route.map(word).transpose()?),
+                group::Decision::Observe => GroupDecision::Observe,
+                group::Decision::Reject(reason) => GroupDecision::Reject(word(reason)?),
+                group::Decision::Abstain => GroupDecision::Abstain,
+            })
+        })
+    }
+
+    fn filter(&mut self, inbound: &Arc<Inbound>) -> Result<FilterVerdict, Failure> {
+        self.call(Some(inbound), |compiled, store, instance| {
+            let guest = required(compiled.filter.as_ref())?.load(&mut *store, instance)?;
+            Ok(match guest.call_filter(store, Resource::<MessageRep>::new_borrow(0))? {
+                filter::Verdict::Pass => FilterVerdict::Pass,
+                filter::Verdict::Drop(reason) => FilterVerdict::Drop(word(reason)?),
+                filter::Verdict::Route(route) => FilterVerdict::Route(word(route)?),
+                filter::Verdict::Label(labels) => FilterVerdict::Label(words(labels)?),
+            })
+        })
+    }
+}
+
+fn required<T>(indices: Option<&T>) -> wasmtime::Result<&T> {
+    indices.ok_or_else(|| wasmtime::format_err!("asked for an interface that the plugin does not export"))
+}
+
+fn refusal(refusal: pairing::Refusal) -> PairingRefusal {
+    match refusal {
+        pairing::Refusal::UnknownCode => PairingRefusal::UnknownCode,
+        pairing::Refusal::Expired => PairingRefusal::Expired,
+    }
+}
+
+/// A reason, route or label: one line, not empty, not long.
+fn word(text: String) -> wasmtime::Result<String> {
+    if text.len() > limits::WORD_BYTES {
+        wasmtime::bail!(
+            "output limit: a reason, route or label of {} bytes, may be {}",
+            text.len(),
+            limits::WORD_BYTES
+        );
+    }
+    if text.is_empty() || text.contains(char::is_control) {
+        wasmtime::bail!("a reason, route or label must be one line and not empty");
+    }
+    Ok(text)
+}
+
+fn words(labels: Vec<String>) -> wasmtime::Result<Vec<String>> {
+    if labels.len() > limits::LABELS {
+        wasmtime::bail!("output limit: {} labels, may be {}", labels.len(), limits::LABELS);
+    }
+    labels.into_iter().map(word).collect()
+}
+
+fn shortened(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(limits::LOG_LINE_BYTES));
+    text
+}

@@ -1,0 +1,69 @@
+//! What a plugin may use up before it is cut off. Each number with its reason; each has a hostile guest that hits it.
+
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+/// Processor time of one call. A policy needs microseconds; 50 ms is a loop, and still no delay that a person feels.
+pub const CALL_CPU: Duration = Duration::from_millis(50);
+
+/// Wall time of one call, however little of it the plugin was given to run: a loaded machine is no reason to hold a
+/// message, but the tail must not stand still either.
+pub const CALL_WALL: Duration = Duration::from_secs(1);
+
+/// Linear memory of one plugin: a Rust policy needs two, one with an interpreter inside (JavaScript, Python) needs
+/// tens of MiB.
+pub const MEMORY_BYTES: usize = 64 << 20;
+
+/// Table elements of one plugin: function pointers, of which interpreters have some thousands.
+pub const TABLE_ELEMENTS: usize = 100_000;
+
+/// What may be copied out of a plugin in one call, arguments of host calls and results together. wasmtime counts each
+/// string as often as a list repeats it, so a small memory cannot be blown up into a large answer.
+pub const OUTPUT_BYTES: usize = 4 << 20;
+
+/// A reason code, a route, a label: they end in the journal and in every notification.
+pub const WORD_BYTES: usize = 512;
+
+/// Labels of one answer.
+pub const LABELS: usize = 32;
+
+/// One value in the store.
+pub const STORE_VALUE_BYTES: usize = 64 << 10;
+
+/// One key in the store.
+pub const STORE_KEY_BYTES: usize = 256;
+
+/// All keys and values of one plugin: they are held in memory, so that the store never waits for a disk.
+pub const STORE_TOTAL_BYTES: usize = 4 << 20;
+
+/// Random bytes of one request.
+pub const RANDOM_BYTES: u32 = 4096;
+
+/// Log lines kept per plugin, and how long one may be.
+pub const LOG_LINES: usize = 100;
+pub const LOG_LINE_BYTES: usize = 1024;
+
+/// wasm stack of one call. Far below the 2 MiB of the thread that runs it.
+pub const STACK_BYTES: usize = 512 << 10;
+
+/// Counts what a plugin's instance grows, and refuses with words: an error from here reaches the journal, where a
+/// refused growth would end as an `unreachable` in the guest's allocator.
+#[derive(Default)]
+pub struct Growth;
+
+impl ResourceLimiter for Growth {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > MEMORY_BYTES {
+            wasmtime::bail!("memory limit: wanted {desired} bytes, may have {MEMORY_BYTES}");
+        }
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > TABLE_ELEMENTS {
+            wasmtime::bail!("table limit: wanted {desired} elements, may have {TABLE_ELEMENTS}");
+        }
+        Ok(true)
+    }
+}
