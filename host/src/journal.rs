@@ -1,0 +1,193 @@
+//! The journal: one row for each inbound message, with what became of it, who decided and why. No message text.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use crate::message::{Arrival, ChatId, RowId};
+use crate::policy::{Decision, Hold, Verdict};
+
+pub(crate) const SCHEMA: &str = "
+CREATE TABLE journal (
+    guid TEXT PRIMARY KEY,
+    message_rowid INTEGER NOT NULL,
+    chat_id INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    arrival TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    decided_by TEXT,
+    version TEXT,
+    reason TEXT,
+    route TEXT,
+    labels TEXT,
+    sent_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    judged_us INTEGER NOT NULL,
+    failed INTEGER NOT NULL DEFAULT 0,
+    context_for INTEGER
+) WITHOUT ROWID;
+CREATE INDEX journal_rowid ON journal (message_rowid);
+CREATE INDEX journal_held ON journal (message_rowid) WHERE verdict = 'held';
+CREATE INDEX journal_observed ON journal (chat_id, message_rowid) WHERE verdict = 'observed';
+CREATE INDEX journal_context ON journal (context_for) WHERE context_for IS NOT NULL;
+";
+
+/// One row of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub guid: String,
+    pub message: RowId,
+    pub chat: ChatId,
+    /// As compared: E.164 number or lower-case e-mail address.
+    pub sender: String,
+    pub arrival: Arrival,
+    /// `delivered`, `observed`, `held`, `rejected`, `dropped` or `unjoined`.
+    pub verdict: String,
+    /// Name of the plugin, and its version.
+    pub decided_by: Option<(String, String)>,
+    pub reason: Option<String>,
+    pub route: Option<String>,
+    pub labels: Vec<String>,
+    pub sent_at: Timestamp,
+    pub seen_at: Timestamp,
+    /// Microseconds that the chain took.
+    pub judged_us: i64,
+    /// Held because a policy failed, not because a stranger waits.
+    pub failed: bool,
+}
+
+/// A row that Messages never joined to a chat.
+pub const UNJOINED: &str = "unjoined";
+
+impl Entry {
+    /// Takes over what the chain decided.
+    pub fn decided(mut self, decision: &Decision) -> Entry {
+        decision.verdict.name().clone_into(&mut self.verdict);
+        self.decided_by.clone_from(&decision.decided_by);
+        self.reason = decision.verdict.reason().map(str::to_owned);
+        self.failed = matches!(decision.verdict, Verdict::Hold(Hold::Failure(_)));
+        if let Verdict::Deliver { route, labels } = &decision.verdict {
+            self.route = Some(route.clone());
+            self.labels.clone_from(labels);
+        }
+        self
+    }
+
+    pub fn is_delivered(&self) -> bool {
+        self.verdict == "delivered"
+    }
+
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
+        let arrival: String = row.get("arrival")?;
+        let labels: Option<String> = row.get("labels")?;
+        let by: (Option<String>, Option<String>) = (row.get("decided_by")?, row.get("version")?);
+        Ok(Entry {
+            guid: row.get("guid")?,
+            message: RowId(row.get("message_rowid")?),
+            chat: ChatId(row.get("chat_id")?),
+            sender: row.get("sender")?,
+            arrival: Arrival::from_name(&arrival).unwrap_or(Arrival::CatchUp),
+            verdict: row.get("verdict")?,
+            decided_by: by.0.map(|name| (name, by.1.unwrap_or_default())),
+            reason: row.get("reason")?,
+            route: row.get("route")?,
+            labels: labels.map(|labels| labels.split('\n').map(str::to_owned).collect()).unwrap_or_default(),
+            sent_at: timestamp(row.get("sent_at")?),
+            seen_at: timestamp(row.get("seen_at")?),
+            judged_us: row.get("judged_us")?,
+            failed: row.get("failed")?,
+        })
+    }
+}
+
+pub(crate) fn put(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    let mut put = connection.prepare_cached(
+        "INSERT OR REPLACE INTO journal (guid, message_rowid, chat_id, sender, arrival, verdict, decided_by, version,
+             reason, route, labels, sent_at, seen_at, judged_us, failed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    )?;
+    let (name, version) = entry.decided_by.as_ref().map(|(name, version)| (name, version)).unzip();
+    // A label is one line, so a line break can stand between two.
+    let labels = (!entry.labels.is_empty()).then(|| entry.labels.join("\n"));
+    put.execute(params![
+        entry.guid,
+        entry.message.0,
+        entry.chat.0,
+        entry.sender,
+        entry.arrival.name(),
+        entry.verdict,
+        name,
+        version,
+        entry.reason,
+        entry.route,
+        labels,
+        entry.sent_at.as_millisecond(),
+        entry.seen_at.as_millisecond(),
+        entry.judged_us,
+        entry.failed,
+    ])?;
+    Ok(())
+}
+
+/// Notes which observed messages went out as context of `delivered`.
+pub(crate) fn put_context(connection: &Connection, delivered: RowId, observed: &[RowId]) -> rusqlite::Result<()> {
+    let mut put = connection.prepare_cached("UPDATE journal SET context_for = ?1 WHERE message_rowid = ?2")?;
+    for row in observed {
+        put.execute(params![delivered.0, row.0])?;
+    }
+    Ok(())
+}
+
+pub fn by_guid(connection: &Connection, guid: &str) -> rusqlite::Result<Option<Entry>> {
+    let mut query = connection.prepare_cached("SELECT * FROM journal WHERE guid = ?1")?;
+    query.query_map([guid], Entry::from_row)?.next().transpose()
+}
+
+/// Entries of the rows from `first` to `last`, in ROWID order.
+pub fn between(connection: &Connection, first: RowId, last: RowId) -> rusqlite::Result<Vec<Entry>> {
+    let mut query = connection
+        .prepare_cached("SELECT * FROM journal WHERE message_rowid BETWEEN ?1 AND ?2 ORDER BY message_rowid")?;
+    query.query_map([first.0, last.0], Entry::from_row)?.collect()
+}
+
+/// The observed messages that went out with `delivered`, in ROWID order.
+pub fn context_of(connection: &Connection, delivered: RowId) -> rusqlite::Result<Vec<RowId>> {
+    let mut query =
+        connection.prepare_cached("SELECT message_rowid FROM journal WHERE context_for = ?1 ORDER BY message_rowid")?;
+    query.query_map([delivered.0], |row| row.get(0).map(RowId))?.collect()
+}
+
+/// Observed messages of `chat` that no delivered one has carried yet: the newest `limit`, in ROWID order.
+pub fn waiting_context(connection: &Connection, chat: ChatId, limit: usize) -> rusqlite::Result<Vec<RowId>> {
+    let mut query = connection.prepare_cached(
+        "SELECT message_rowid FROM journal INDEXED BY journal_observed
+         WHERE verdict = 'observed' AND chat_id = ?1 AND context_for IS NULL
+           AND message_rowid > IFNULL((SELECT MAX(context_for) FROM journal INDEXED BY journal_observed
+               WHERE verdict = 'observed' AND chat_id = ?1), 0)
+         ORDER BY message_rowid DESC LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows: Vec<RowId> =
+        query.query_map([chat.0, limit], |row| row.get(0).map(RowId))?.collect::<rusqlite::Result<_>>()?;
+    rows.reverse();
+    Ok(rows)
+}
+
+/// Held messages in ROWID order: those whose policy failed, or those of strangers that wait.
+pub fn held(connection: &Connection, failed: bool, after: RowId, limit: usize) -> rusqlite::Result<Vec<Entry>> {
+    let mut query = connection.prepare_cached(
+        "SELECT * FROM journal INDEXED BY journal_held
+         WHERE verdict = 'held' AND failed = ?1 AND message_rowid > ?2 ORDER BY message_rowid LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    query.query_map(params![failed, after.0, limit], Entry::from_row)?.collect()
+}
+
+/// How many messages are held.
+pub fn held_count(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .query_row("SELECT COUNT(*) FROM journal INDEXED BY journal_held WHERE verdict = 'held'", [], |row| row.get(0))
+}
+
+fn timestamp(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+}

@@ -1,0 +1,71 @@
+//! Connections for requests that read: a few, each used by one request at a time, on threads of their own.
+
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::chatdb::ChatDb;
+use crate::rpc::error::RpcError;
+use crate::state::StateDb;
+
+/// Requests that read at the same time, of all clients together.
+const READERS: usize = 8;
+
+/// One connection to chat.db, and one to state.db for the journal.
+pub struct Reader {
+    pub chatdb: ChatDb,
+    pub state: StateDb,
+}
+
+/// Opens connections when they are first needed, and again when another file has the database's name.
+pub struct Readers {
+    chatdb: PathBuf,
+    state: PathBuf,
+    idle: Mutex<Vec<Reader>>,
+    permits: Semaphore,
+}
+
+impl Readers {
+    pub fn new(chatdb: &Path, state: &Path) -> Readers {
+        let permits = Semaphore::new(READERS);
+        Readers { chatdb: chatdb.to_owned(), state: state.to_owned(), idle: Mutex::default(), permits }
+    }
+
+    pub fn chatdb_path(&self) -> &Path {
+        &self.chatdb
+    }
+
+    /// Runs `read` with a connection, away from the threads that serve others.
+    pub async fn with<R, E>(
+        self: &std::sync::Arc<Self>,
+        read: impl FnOnce(&Reader) -> Result<R, E> + Send + 'static,
+    ) -> Result<R, RpcError>
+    where
+        R: Send + 'static,
+        E: Into<RpcError> + Send + 'static,
+    {
+        let _permit = self.permits.acquire().await.map_err(|_| RpcError::busy("server is shutting down"))?;
+        let readers = self.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let reader = readers.take()?;
+            let result = read(&reader).map_err(Into::into);
+            readers.idle.lock().push(reader);
+            result
+        });
+        task.await.map_err(RpcError::internal)?
+    }
+
+    fn take(&self) -> Result<Reader, RpcError> {
+        let idle = self.idle.lock().pop();
+        match idle.filter(|reader| reader.chatdb.is_current()) {
+            Some(reader) => Ok(reader),
+            None => {
+                // The others are of the same file.
+                self.idle.lock().retain(|reader| reader.chatdb.is_current());
+                let chatdb = ChatDb::open(&self.chatdb)?;
+                Ok(Reader { chatdb, state: StateDb::open(&self.state)? })
+            }
+        }
+    }
+}

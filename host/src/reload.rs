@@ -1,0 +1,235 @@
+//! Reloading: the configuration and the plugins are read anew whenever a file of theirs changes, on SIGHUP, and when
+//! a client asks. Everything is compiled beside what runs, and swapped in between two messages.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use notify::{EventKind, RecursiveMode, Watcher};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::address::Normalizer;
+use crate::chain::{Install, Installed};
+use crate::config::{Config, DmScope, Overrides};
+use crate::judge::{Request, Settings};
+use crate::roster::Roster;
+
+/// After the last event, until files are read: a file that is being written gives one event after another.
+const SETTLE: Duration = Duration::from_millis(20);
+
+/// Observed messages that ride along, where the configuration does not say.
+const HISTORY_LIMIT: usize = 50;
+
+/// Asks for a reload. Cloned for everybody who may.
+#[derive(Clone)]
+pub struct Reloader {
+    wake: mpsc::Sender<Wake>,
+    config_error: Arc<Mutex<Option<String>>>,
+}
+
+enum Wake {
+    Asked(oneshot::Sender<Result<Installed, String>>),
+    Changed,
+}
+
+/// What a reload works with.
+pub struct Parts {
+    pub config: Arc<ArcSwap<Config>>,
+    pub overrides: Overrides,
+    pub roster: Roster,
+    pub judge: mpsc::Sender<Request>,
+}
+
+impl Reloader {
+    /// Starts the thread that reloads, which begins with a first load.
+    pub fn start(parts: Parts) -> std::io::Result<Reloader> {
+        let (wake, asked) = mpsc::channel(16);
+        let config_error = Arc::new(Mutex::new(None));
+        let reloader = Reloader { wake: wake.clone(), config_error: config_error.clone() };
+        let thread = Thread { parts, config_error, wake, watcher: None };
+        std::thread::Builder::new().name("reload".into()).spawn(move || thread.run(asked))?;
+        Ok(reloader)
+    }
+
+    /// Reads everything anew, now. An error is a configuration that was refused.
+    pub async fn reload(&self) -> Result<Installed, String> {
+        let stopping = || "server is shutting down".to_owned();
+        let (reply, answer) = oneshot::channel();
+        self.wake.send(Wake::Asked(reply)).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?
+    }
+
+    /// Like a change of a file: soon, without an answer.
+    pub fn hint(&self) {
+        let _ = self.wake.try_send(Wake::Changed);
+    }
+
+    /// Why the configuration file that is there now is not in force.
+    pub fn config_error(&self) -> Option<String> {
+        self.config_error.lock().clone()
+    }
+}
+
+struct Thread {
+    parts: Parts,
+    config_error: Arc<Mutex<Option<String>>>,
+    wake: mpsc::Sender<Wake>,
+    watcher: Option<(notify::RecommendedWatcher, Vec<PathBuf>)>,
+}
+
+impl Thread {
+    fn run(mut self, mut wake: mpsc::Receiver<Wake>) {
+        self.watch();
+        let first = self.parts.config.load_full();
+        self.install(&first, None);
+        while let Some(woken) = wake.blocking_recv() {
+            let mut asked = Vec::new();
+            match woken {
+                Wake::Asked(reply) => asked.push(reply),
+                Wake::Changed => asked.extend(settled(&mut wake)),
+            }
+            let installed = self.reload();
+            for reply in asked {
+                let _ = reply.send(installed.clone());
+            }
+            self.watch();
+        }
+    }
+
+    fn reload(&mut self) -> Result<Installed, String> {
+        let old = self.parts.config.load_full();
+        let config = match Config::load(&self.parts.overrides) {
+            Ok(config) => Arc::new(config),
+            Err(error) => return Err(self.refuse_config(error.to_string())),
+        };
+        // Where these are is settled for as long as the process runs.
+        let is_moved = config.messages.db != old.messages.db
+            || config.state_dir() != old.state_dir()
+            || config.socket() != old.socket();
+        if is_moved {
+            let text = "messages.db, server.state_dir and server.socket take effect when imsgd is started again";
+            tracing::warn!("{text}");
+        }
+        let installed = self.install(&config, Some(&old));
+        let is_config_refused = !installed.refused.is_empty() && installed.changed.is_empty();
+        if is_config_refused && *config.path == *old.path && !is_same_policy(&config, &old) {
+            let reasons: Vec<String> = installed.refused.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+            return Err(self.refuse_config(reasons.join("; ")));
+        }
+        *self.config_error.lock() = None;
+        self.parts.config.store(config);
+        Ok(installed)
+    }
+
+    fn refuse_config(&self, reason: String) -> String {
+        tracing::error!("the configuration was refused and the old one stays: {reason}");
+        *self.config_error.lock() = Some(reason.clone());
+        reason
+    }
+
+    fn install(&mut self, config: &Config, old: Option<&Config>) -> Installed {
+        let candidates = self.parts.roster.survey(config);
+        // A file that is half written is refused and tried again at the next event; a bad configuration is refused
+        // as a whole.
+        let all_or_nothing = old.is_some_and(|old| !is_same_policy(config, old));
+        let Some(normalizer) = Normalizer::new(&config.messages.region).map(Arc::new) else {
+            return Installed::default();
+        };
+        let settings = Some(settings(config, normalizer.clone()));
+        let install = Install { candidates, settings, normalizer, all_or_nothing };
+        let (reply, answer) = oneshot::channel();
+        if self.parts.judge.blocking_send(Request::Install(Box::new(install), reply)).is_err() {
+            return Installed::default();
+        }
+        let installed = answer.blocking_recv().unwrap_or_default();
+        for name in &installed.changed {
+            tracing::info!(plugin = name, "in force");
+        }
+        for name in &installed.removed {
+            tracing::info!(plugin = name, "removed");
+        }
+        for (name, reason) in &installed.refused {
+            tracing::error!(plugin = name, "refused: {reason}");
+        }
+        installed
+    }
+
+    /// Watches the folders of the configuration and of the plugins, where they are now.
+    fn watch(&mut self) {
+        let config = self.parts.config.load();
+        let mut folders = vec![config.plugins_dir()];
+        folders.extend(config.path.parent().map(PathBuf::from));
+        folders.extend(
+            config
+                .plugin
+                .iter()
+                .filter_map(|plugin| config.plugins_dir().join(&plugin.path).parent().map(PathBuf::from)),
+        );
+        folders.retain(|folder| folder.is_dir());
+        folders.sort_unstable();
+        folders.dedup();
+        if self.watcher.as_ref().is_some_and(|(_, watched)| *watched == folders) {
+            return;
+        }
+        let wake = self.wake.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let is_relevant = event.is_ok_and(|event| {
+                !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| is_ours(path))
+            });
+            if is_relevant {
+                let _ = wake.try_send(Wake::Changed);
+            }
+        });
+        let Ok(mut watcher) = watcher else {
+            tracing::warn!("no file events: `imsgd plugin reload` or SIGHUP makes changes take effect");
+            return;
+        };
+        for folder in &folders {
+            if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+                tracing::warn!(folder = %folder.display(), %error, "not watched");
+            }
+        }
+        self.watcher = Some((watcher, folders));
+    }
+}
+
+/// Waits until nothing has changed for a moment; gives back who asked meanwhile.
+fn settled(wake: &mut mpsc::Receiver<Wake>) -> Vec<oneshot::Sender<Result<Installed, String>>> {
+    let mut asked = Vec::new();
+    loop {
+        std::thread::sleep(SETTLE);
+        let mut is_quiet = true;
+        while let Ok(woken) = wake.try_recv() {
+            match woken {
+                Wake::Asked(reply) => asked.push(reply),
+                Wake::Changed => is_quiet = false,
+            }
+        }
+        if is_quiet || !asked.is_empty() {
+            return asked;
+        }
+    }
+}
+
+fn is_ours(path: &std::path::Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    matches!(extension, Some("wasm" | "toml")) || extension.is_none()
+}
+
+fn is_same_policy(a: &Config, b: &Config) -> bool {
+    let of = |config: &Config| format!("{:?}{:?}{}", config.policy, config.plugin, config.messages.region);
+    of(a) == of(b)
+}
+
+fn settings(config: &Config, normalizer: Arc<Normalizer>) -> Settings {
+    let policy = &config.policy;
+    Settings {
+        history_limit: policy.history_limit.unwrap_or(HISTORY_LIMIT),
+        route_by_peer: policy.dm_scope == Some(DmScope::Peer),
+        group_chats: policy.groups.iter().flat_map(|groups| groups.keys()).filter(|key| *key != "*").cloned().collect(),
+        release_held: policy.release_held.unwrap_or(true),
+        normalizer,
+    }
+}

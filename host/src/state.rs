@@ -1,0 +1,241 @@
+//! state.db: the journal, what plugins keep, the outbox and the tail's place. One file, written by this daemon only.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use crate::journal::{self, Entry};
+use crate::message::RowId;
+use crate::outbox::record;
+use crate::plugin::StoreWrites;
+use crate::policy::Interface;
+
+/// What a statement waits for another connection of ours; a transaction here takes milliseconds.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// `user_version` of the schema below.
+const SCHEMA_VERSION: i64 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE tail (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    message_rowid INTEGER NOT NULL,
+    guid TEXT NOT NULL
+);
+CREATE TABLE store (
+    plugin TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (plugin, key)
+) WITHOUT ROWID;
+CREATE TABLE plugin (
+    name TEXT PRIMARY KEY,
+    version TEXT NOT NULL,
+    interfaces TEXT NOT NULL
+);
+";
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("could not open {path}: {source}. Check that its folder exists and is yours")]
+    Open { path: PathBuf, source: rusqlite::Error },
+    #[error("could not create {path}: {source}")]
+    Create { path: PathBuf, source: std::io::Error },
+    #[error("{path} was written by a newer imsgd (schema {found}, this one knows {SCHEMA_VERSION}). Upgrade imsgd")]
+    Newer { path: PathBuf, found: i64 },
+    #[error("state.db: {0}")]
+    Query(#[from] rusqlite::Error),
+}
+
+/// One connection to state.db. Each thread that writes has its own.
+pub struct StateDb {
+    connection: Connection,
+}
+
+/// All that one step of the judge changes, in one transaction: no verdict without its plugin's state, and none of
+/// both without the tail's place (D5).
+#[derive(Default)]
+pub struct Batch {
+    pub entries: Vec<Entry>,
+    /// Observed messages that ride along with a delivered one: (delivered, observed).
+    pub contexts: Vec<(RowId, Vec<RowId>)>,
+    pub writes: Vec<(String, StoreWrites)>,
+    /// Answers to strangers, to be sent once.
+    pub replies: Vec<record::Draft>,
+    pub tail: Option<(RowId, String)>,
+}
+
+impl StateDb {
+    pub fn open(path: &Path) -> Result<StateDb, Error> {
+        // Created by hand first: SQLite would make it readable for others, and its side files take its mode.
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|source| Error::Create { path: path.to_owned(), source })?;
+        let open = |source| Error::Open { path: path.to_owned(), source };
+        let mut connection = Connection::open(path).map_err(open)?;
+        connection.busy_timeout(BUSY).map_err(open)?;
+        connection.pragma_update(None, "journal_mode", "wal").map_err(open)?;
+        // A killed process loses nothing with this; after a power cut the last verdicts are come to again.
+        connection.pragma_update(None, "synchronous", "normal").map_err(open)?;
+        connection.pragma_update(None, "foreign_keys", "on").map_err(open)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        migrate(&mut connection, path)?;
+        Ok(StateDb { connection })
+    }
+
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    pub fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
+        let transaction = self.connection.transaction()?;
+        for entry in &batch.entries {
+            journal::put(&transaction, entry)?;
+        }
+        for (delivered, observed) in &batch.contexts {
+            journal::put_context(&transaction, *delivered, observed)?;
+        }
+        for (plugin, writes) in &batch.writes {
+            put_store(&transaction, plugin, writes)?;
+        }
+        for reply in &batch.replies {
+            record::insert(&transaction, reply)?;
+        }
+        if let Some((rowid, guid)) = &batch.tail {
+            let mut put = transaction
+                .prepare_cached("INSERT OR REPLACE INTO tail (only_row, message_rowid, guid) VALUES (1, ?1, ?2)")?;
+            put.execute(params![rowid.0, guid])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The last row that was judged, with its guid.
+    pub fn tail(&self) -> Result<Option<(RowId, String)>, Error> {
+        let query = "SELECT message_rowid, guid FROM tail";
+        Ok(self.connection.query_row(query, [], |row| Ok((RowId(row.get(0)?), row.get(1)?))).optional()?)
+    }
+
+    pub fn set_tail(&self, rowid: RowId, guid: &str) -> Result<(), Error> {
+        let put = "INSERT OR REPLACE INTO tail (only_row, message_rowid, guid) VALUES (1, ?1, ?2)";
+        self.connection.execute(put, params![rowid.0, guid])?;
+        Ok(())
+    }
+
+    /// All that `plugin` keeps.
+    pub fn plugin_state(&self, plugin: &str) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+        let mut query = self.connection.prepare_cached("SELECT key, value FROM store WHERE plugin = ?1")?;
+        let rows = query.query_map([plugin], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Remembers what a plugin offers, so that its place is kept shut where it cannot be loaded later.
+    pub fn remember_plugin(&self, name: &str, version: &str, interfaces: &[Interface]) -> Result<(), Error> {
+        let interfaces: Vec<&str> = interfaces.iter().map(|interface| interface.name()).collect();
+        let put = "INSERT OR REPLACE INTO plugin (name, version, interfaces) VALUES (?1, ?2, ?3)";
+        self.connection.execute(put, params![name, version, interfaces.join(" ")])?;
+        Ok(())
+    }
+
+    pub fn forget_plugin(&self, name: &str) -> Result<(), Error> {
+        self.connection.execute("DELETE FROM plugin WHERE name = ?1", [name])?;
+        Ok(())
+    }
+
+    /// Plugins that were loaded before, and what each offered.
+    pub fn remembered_plugins(&self) -> Result<Vec<(String, Vec<Interface>)>, Error> {
+        let mut query = self.connection.prepare("SELECT name, interfaces FROM plugin ORDER BY name")?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+        let mut known = Vec::new();
+        for row in rows {
+            let (name, interfaces) = row?;
+            known.push((name, interfaces.split(' ').filter_map(Interface::from_name).collect()));
+        }
+        Ok(known)
+    }
+}
+
+fn put_store(transaction: &Transaction<'_>, plugin: &str, writes: &StoreWrites) -> Result<(), Error> {
+    let mut put =
+        transaction.prepare_cached("INSERT OR REPLACE INTO store (plugin, key, value) VALUES (?1, ?2, ?3)")?;
+    let mut delete = transaction.prepare_cached("DELETE FROM store WHERE plugin = ?1 AND key = ?2")?;
+    for (key, value) in writes {
+        match value {
+            Some(value) => put.execute(params![plugin, key, value])?,
+            None => delete.execute(params![plugin, key])?,
+        };
+    }
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match found {
+        0 => {
+            transaction.execute_batch(SCHEMA)?;
+            transaction.execute_batch(journal::SCHEMA)?;
+            transaction.execute_batch(record::SCHEMA)?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        }
+        SCHEMA_VERSION => {}
+        found => return Err(Error::Newer { path: path.to_owned(), found }),
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_survives_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let mut state = StateDb::open(&path).unwrap();
+        let writes = StoreWrites::from([("a".into(), Some(b"1".to_vec())), ("b".into(), Some(b"2".to_vec()))]);
+        let batch =
+            Batch { writes: vec![("p".into(), writes)], tail: Some((RowId(7), "G7".into())), ..Batch::default() };
+        state.commit(&batch).unwrap();
+        let gone = StoreWrites::from([("a".into(), None)]);
+        state.commit(&Batch { writes: vec![("p".into(), gone)], ..Batch::default() }).unwrap();
+        drop(state);
+        let state = StateDb::open(&path).unwrap();
+        assert_eq!(state.plugin_state("p").unwrap(), BTreeMap::from([("b".to_owned(), b"2".to_vec())]));
+        assert_eq!(state.plugin_state("q").unwrap(), BTreeMap::new());
+        assert_eq!(state.tail().unwrap(), Some((RowId(7), "G7".to_owned())));
+    }
+
+    #[test]
+    fn state_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let state = StateDb::open(&path).unwrap();
+        state.set_tail(RowId(1), "G").unwrap();
+        for file in ["state.db", "state.db-wal", "state.db-shm"] {
+            let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        StateDb::open(&path).unwrap().connection.pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(StateDb::open(&path), Err(Error::Newer { found: 99, .. })));
+    }
+}

@@ -1,0 +1,259 @@
+//! The tail: one thread that follows chat.db in ROWID order and hands each row to the judge once it is complete.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+mod arrival;
+mod changes;
+
+use crate::chatdb::{self, ChatDb, TailRow};
+use crate::judge::{Arrived, Request};
+use crate::message::RowId;
+use crate::subscription::{End, Hub};
+use arrival::Arrivals;
+use changes::Changes;
+
+/// Rows read at a time.
+const PAGE: usize = 200;
+
+/// How often the database is asked whether it changed. File events only make it sooner.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How long the rows behind an incomplete one wait for it. Messages writes row, chat and text within milliseconds.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// How soon an incomplete row is looked at again where no event comes.
+const SETTLE_STEP: Duration = Duration::from_millis(50);
+
+/// An event comes when the WAL file is written, shortly before the commit can be seen: looks after an event that
+/// showed nothing, each twice as long after the one before.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const LOOKS: u32 = 6;
+
+/// How long a row that had no chat is remembered, in case that Messages joins it after all.
+const LATE_JOIN: Duration = Duration::from_secs(600);
+
+/// Rows without a chat that are remembered.
+const LATE_JOINS: usize = 1000;
+
+/// Where the tail hands its rows, and how it is told to stop.
+pub struct Outlets {
+    pub rows: mpsc::Sender<Vec<Arrived>>,
+    pub requests: mpsc::Sender<Request>,
+    pub hub: Arc<Hub>,
+}
+
+/// Follows the database at `path` after `place`, until the judge is gone.
+pub struct Tail {
+    path: PathBuf,
+    place: Option<(RowId, String)>,
+    outlets: Outlets,
+    late: Vec<(RowId, Instant)>,
+}
+
+/// The judge does not take rows any more: the daemon is stopping.
+struct Stopped;
+
+/// Why one file is not followed any more.
+enum Ended {
+    Stopped,
+    Replaced,
+}
+
+impl Tail {
+    pub fn new(path: &Path, place: Option<(RowId, String)>, outlets: Outlets) -> Tail {
+        Tail { path: path.to_owned(), place, outlets, late: Vec::new() }
+    }
+
+    pub fn run(mut self) {
+        let mut changes = Changes::watch(&self.path);
+        let mut last_problem = None;
+        loop {
+            if self.outlets.rows.is_closed() {
+                return;
+            }
+            let problem = match self.follow(&mut changes) {
+                Ok(Ended::Stopped) => return,
+                Ok(Ended::Replaced) => continue,
+                Err(error) => error.to_string(),
+            };
+            if last_problem.as_ref() != Some(&problem) {
+                tracing::warn!("{problem}");
+                last_problem = Some(problem);
+            }
+            changes.wait(POLL);
+        }
+    }
+
+    /// Follows one file, until it is another one or cannot be read.
+    fn follow(&mut self, changes: &mut Changes) -> Result<Ended, chatdb::Error> {
+        let db = ChatDb::open(&self.path)?;
+        let mut arrivals = match self.find_place(&db)? {
+            Some(arrivals) => arrivals,
+            None => return Ok(Ended::Stopped),
+        };
+        tracing::info!(path = %self.path.display(), "following the Messages database");
+        let mut version = None;
+        let mut head_since: Option<(RowId, Instant)> = None;
+        loop {
+            let seen = db.data_version()?;
+            let is_settling = head_since.is_some();
+            if version != Some(seen) || is_settling {
+                version = Some(seen);
+                if self.catch_up(&db, &mut arrivals, &mut head_since)?.is_err() {
+                    return Ok(Ended::Stopped);
+                }
+            }
+            let timeout = if head_since.is_some() { SETTLE_STEP } else { POLL };
+            if changes.wait(timeout) {
+                look_until_changed(&db, version, changes)?;
+            }
+            if self.outlets.rows.is_closed() {
+                return Ok(Ended::Stopped);
+            }
+            if !db.is_current() {
+                tracing::warn!("the Messages database was replaced; looking for our place in the new one");
+                return Ok(Ended::Replaced);
+            }
+            changes.rearm();
+        }
+    }
+
+    /// Hands on all rows that are there, up to the first that is not complete.
+    fn catch_up(
+        &mut self,
+        db: &ChatDb,
+        arrivals: &mut Arrivals,
+        head_since: &mut Option<(RowId, Instant)>,
+    ) -> Result<Result<(), Stopped>, chatdb::Error> {
+        if self.late_joins(db, arrivals)?.is_err() {
+            return Ok(Err(Stopped));
+        }
+        loop {
+            let after = self.place.as_ref().map_or(RowId(0), |(place, _)| *place);
+            let rows = db.rows_after(after, PAGE)?;
+            let is_full = rows.len() == PAGE;
+            let (ready, is_blocked) = self.ready(rows, arrivals, head_since);
+            if let Some(last) = ready.last() {
+                self.place = Some((last.message.id, last.message.guid.clone()));
+                if self.outlets.rows.blocking_send(ready).is_err() {
+                    return Ok(Err(Stopped));
+                }
+            }
+            if is_blocked || !is_full {
+                return Ok(Ok(()));
+            }
+        }
+    }
+
+    /// The rows before the first that still waits for some of itself, and whether there is one.
+    fn ready(
+        &mut self,
+        rows: Vec<TailRow>,
+        arrivals: &mut Arrivals,
+        head_since: &mut Option<(RowId, Instant)>,
+    ) -> (Vec<Arrived>, bool) {
+        let now = Timestamp::now();
+        let mut ready = Vec::with_capacity(rows.len());
+        for row in rows {
+            let id = row.message.id;
+            if !row.complete && arrivals.is_new(id) {
+                let since = match *head_since {
+                    Some((waiting, since)) if waiting == id => since,
+                    _ => Instant::now(),
+                };
+                *head_since = Some((id, since));
+                if since.elapsed() < SETTLE {
+                    return (ready, true);
+                }
+                if row.message.chat.is_none() && self.late.len() < LATE_JOINS {
+                    self.late.push((id, since));
+                }
+            }
+            let arrival = arrivals.classify(id, row.message.sent_at, now);
+            ready.push(Arrived { message: Arc::new(row.message), arrival });
+        }
+        *head_since = None;
+        (ready, false)
+    }
+
+    /// Rows that were given up for want of a chat and have one now.
+    fn late_joins(&mut self, db: &ChatDb, arrivals: &mut Arrivals) -> Result<Result<(), Stopped>, chatdb::Error> {
+        self.late.retain(|(_, since)| since.elapsed() < LATE_JOIN);
+        if self.late.is_empty() {
+            return Ok(Ok(()));
+        }
+        let ids: Vec<RowId> = self.late.iter().map(|(id, _)| *id).collect();
+        let joined: Vec<_> = db.rows(&ids)?.into_iter().filter(|row| row.message.chat.is_some()).collect();
+        if joined.is_empty() {
+            return Ok(Ok(()));
+        }
+        self.late.retain(|(id, _)| !joined.iter().any(|row| row.message.id == *id));
+        let now = Timestamp::now();
+        let rows = joined.into_iter().map(|row| {
+            let arrival = arrivals.classify(row.message.id, row.message.sent_at, now);
+            Arrived { message: Arc::new(row.message), arrival }
+        });
+        Ok(self.outlets.rows.blocking_send(rows.collect()).map_err(|_| Stopped))
+    }
+
+    /// Finds where to go on in `db`: after the last row that was judged, wherever it is now, or else at the end.
+    /// `None` when the judge is gone.
+    fn find_place(&mut self, db: &ChatDb) -> Result<Option<Arrivals>, chatdb::Error> {
+        let head = db.max_rowid()?;
+        let found = match &self.place {
+            Some((place, guid)) if db.guid_of(*place)?.as_ref() == Some(guid) => Some((*place, guid.clone())),
+            Some((_, guid)) if !guid.is_empty() => db.rowid_of(guid)?.map(|row| (row, guid.clone())),
+            _ => None,
+        };
+        let is_moved = self.place.is_some() && found != self.place;
+        let place = match found {
+            Some(place) => place,
+            None => (head, db.guid_of(head)?.unwrap_or_default()),
+        };
+        if is_moved {
+            tracing::warn!(row = place.0.0, "the Messages database was renumbered or is another one");
+            self.late.clear();
+            self.outlets.hub.end_all(&End::Reset("the Messages database was replaced or renumbered".to_owned()));
+        }
+        let start = Request::StartAt(place.0, place.1.clone());
+        if self.outlets.requests.blocking_send(start).is_err() {
+            return Ok(None);
+        }
+        let before = db.rows_after(RowId(place.0.0 - PAGE as i64), PAGE)?;
+        let newest = before.iter().filter(|row| row.message.id <= place.0).map(|row| row.message.sent_at).max();
+        self.place = Some(place);
+        Ok(Some(Arrivals::new(head, newest)))
+    }
+}
+
+/// After an event: looks a few times, ever less often, until the database says that it changed.
+fn look_until_changed(db: &ChatDb, version: Option<i64>, changes: &mut Changes) -> Result<(), chatdb::Error> {
+    let mut pause = FIRST_LOOK;
+    for _ in 0..LOOKS {
+        if Some(db.data_version()?) != version {
+            return Ok(());
+        }
+        changes.wait(pause);
+        pause *= 2;
+    }
+    Ok(())
+}
+
+/// What wakes the tail: a file event or nothing for a while.
+fn wait_on(ticks: &Receiver<()>, timeout: Duration) -> bool {
+    match ticks.recv_timeout(timeout) {
+        Ok(()) => true,
+        Err(RecvTimeoutError::Timeout) => false,
+        // The watcher is gone, so the poll is all there is.
+        Err(RecvTimeoutError::Disconnected) => {
+            std::thread::sleep(timeout);
+            false
+        }
+    }
+}
