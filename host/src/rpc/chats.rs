@@ -1,0 +1,29 @@
+//! `chats.list`.
+
+use serde::Serialize;
+
+use super::error::RpcError;
+use super::params::Params;
+use super::{Answer, Service, answer, wire};
+
+pub const LIST_KEYS: &[&str] = &["limit", "unread_only", "unreadOnly"];
+
+const NO_READ_STATE: &str = "unread_only is unavailable because this Messages database has no read-state column";
+
+#[derive(Serialize)]
+struct Chats<'a> {
+    chats: Vec<wire::Chat<'a>>,
+}
+
+pub async fn list(service: &Service, params: Params) -> Answer {
+    let limit = params.limit(20)?;
+    let unread_only = params.flag(&["unread_only", "unreadOnly"])?;
+    let read = move |reader: &crate::readers::Reader| {
+        if unread_only && !reader.chatdb.schema().features().unread_state {
+            return Err(RpcError::params(NO_READ_STATE));
+        }
+        Ok(reader.chatdb.chats(limit, unread_only)?)
+    };
+    let chats = service.readers.with(read).await?;
+    answer(&Chats { chats: chats.iter().map(wire::Chat::new).collect() })
+}

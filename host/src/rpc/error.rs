@@ -1,0 +1,108 @@
+//! Errors as JSON-RPC has them: a code, a message that belongs to the code, and data that says what happened.
+
+use serde_json::{Value, json};
+
+use crate::chatdb;
+
+/// What a request is answered with when it fails.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RpcError {
+    pub code: i64,
+    pub message: &'static str,
+    pub data: Value,
+}
+
+/// How far a send had come when it failed. Only the first is safe to repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    NotStarted,
+    MayHaveCompleted,
+}
+
+/// `detail` of a delivery error is one line of at most this many characters.
+const DETAIL_CHARS: usize = 512;
+
+impl RpcError {
+    pub fn parse(detail: impl Into<String>) -> RpcError {
+        RpcError { code: -32700, message: "Parse error", data: Value::String(detail.into()) }
+    }
+
+    pub fn invalid_request(detail: impl Into<String>) -> RpcError {
+        RpcError { code: -32600, message: "Invalid Request", data: Value::String(detail.into()) }
+    }
+
+    pub fn method_not_found(method: &str) -> RpcError {
+        RpcError { code: -32601, message: "Method not found", data: Value::String(method.to_owned()) }
+    }
+
+    pub fn params(detail: impl Into<String>) -> RpcError {
+        RpcError { code: -32602, message: "Invalid params", data: Value::String(detail.into()) }
+    }
+
+    pub fn internal(detail: impl std::fmt::Display) -> RpcError {
+        RpcError { code: -32603, message: "Internal error", data: Value::String(detail.to_string()) }
+    }
+
+    pub fn busy(detail: &str) -> RpcError {
+        RpcError { code: -32000, message: "Server busy", data: Value::String(detail.to_owned()) }
+    }
+
+    /// What a method answers that only works with a private helper inside Messages, which imsgd does not have.
+    pub fn needs_bridge(operation: &str) -> RpcError {
+        let detail = "imsgd has no private bridge into Messages, which this needs";
+        delivery(Disposition::NotStarted, "bridge_v2", operation, detail)
+    }
+
+    pub fn bridge_unavailable(message: &'static str) -> RpcError {
+        let detail = "imsgd has no private bridge into Messages, which this needs";
+        RpcError { code: -32003, message, data: json!({"detail": detail, "retryable": true}) }
+    }
+
+    pub fn not_started(detail: &str) -> RpcError {
+        delivery(Disposition::NotStarted, "applescript", "send", detail)
+    }
+
+    pub fn may_have_completed(detail: &str) -> RpcError {
+        delivery(Disposition::MayHaveCompleted, "applescript", "send", detail)
+    }
+
+    pub fn to_json(&self) -> Value {
+        json!({"code": self.code, "message": self.message, "data": self.data})
+    }
+}
+
+fn delivery(disposition: Disposition, transport: &str, operation: &str, detail: &str) -> RpcError {
+    let (code, message, name) = match disposition {
+        Disposition::NotStarted => (-32603, "Delivery failed before dispatch", "not_started"),
+        Disposition::MayHaveCompleted => (-32001, "Delivery outcome unknown", "may_have_completed"),
+    };
+    let detail: String = detail.chars().map(|c| if c.is_control() { ' ' } else { c }).take(DETAIL_CHARS).collect();
+    let data = json!({
+        "retry_safe": disposition == Disposition::NotStarted,
+        "disposition": name,
+        "transport": transport,
+        "operation": operation,
+        "detail": detail,
+    });
+    RpcError { code, message, data }
+}
+
+impl From<chatdb::Error> for RpcError {
+    fn from(error: chatdb::Error) -> RpcError {
+        if !error.is_unavailable() {
+            return RpcError::internal(error);
+        }
+        let data = json!({
+            "path": error.path().map(|path| path.display().to_string()),
+            "detail": error.to_string(),
+            "retryable": true,
+        });
+        RpcError { code: -32002, message: "Database unavailable", data }
+    }
+}
+
+impl From<crate::state::Error> for RpcError {
+    fn from(error: crate::state::Error) -> RpcError {
+        RpcError::internal(error)
+    }
+}

@@ -1,0 +1,63 @@
+//! `pairing.list`, `pairing.approve`, `pairing.deny`, `pairing.revoke`: strangers who wait, and who was let in.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::error::RpcError;
+use super::params::Params;
+use super::{Answer, Service, answer, wire};
+use crate::judge::{PairingError, Request};
+use crate::policy::Failure;
+
+pub async fn list(service: &Service) -> Answer {
+    let state = service.ask(Request::PairingList).await?.map_err(failed)?;
+    let pending: Vec<_> = state
+        .pending
+        .iter()
+        .map(|request| {
+            json!({
+                "code": request.code,
+                "address": request.address,
+                "requested_at": date(request.requested_at),
+                "expires_at": date(request.expires_at),
+            })
+        })
+        .collect();
+    answer(&json!({"pending": pending, "paired": state.paired}))
+}
+
+/// `{code}` → `{ok, address, released}`: how many messages that waited were judged anew.
+pub async fn approve(service: &Service, params: &Params) -> Answer {
+    let code = params.required_string("code")?;
+    let approval = service.ask(|reply| Request::Approve(code, reply)).await?.map_err(refused)?;
+    answer(&json!({"ok": true, "address": approval.address, "released": approval.released}))
+}
+
+pub async fn deny(service: &Service, params: &Params) -> Answer {
+    let code = params.required_string("code")?;
+    let address = service.ask(|reply| Request::Deny(code, reply)).await?.map_err(refused)?;
+    answer(&json!({"ok": true, "address": address}))
+}
+
+/// `{address}` → `{ok, was_paired}`.
+pub async fn revoke(service: &Service, params: &Params) -> Answer {
+    let address = params.required_string("address")?;
+    let was_paired = service.ask(|reply| Request::Revoke(address, reply)).await?.map_err(failed)?;
+    answer(&json!({"ok": true, "was_paired": was_paired}))
+}
+
+fn refused(error: PairingError) -> RpcError {
+    match error {
+        PairingError::UnknownCode | PairingError::Expired => RpcError::params(error.to_string()),
+        PairingError::Failed(failure) => failed(failure),
+    }
+}
+
+fn failed(failure: Failure) -> RpcError {
+    RpcError::internal(format!("pairing: {failure}"))
+}
+
+fn date(millis: u64) -> String {
+    let at = i64::try_from(millis).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    wire::date(at.unwrap_or(Timestamp::MAX))
+}

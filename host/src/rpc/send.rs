@@ -1,0 +1,106 @@
+//! `send`: checks what the client asked for and hands it to the outbox.
+
+use tokio::sync::oneshot;
+
+use super::error::RpcError;
+use super::params::Params;
+use super::{Answer, Service, answer};
+use crate::outbox::target::{self, Target};
+use crate::outbox::{Job, SendRequest};
+
+pub const KEYS: &[&str] = &[
+    "to",
+    "chat_id",
+    "chat_identifier",
+    "chat_guid",
+    "text",
+    "file",
+    "service",
+    "transport",
+    "region",
+    "allow_sms_fallback",
+    "allowSMSFallback",
+    "text_formatting",
+    "textFormatting",
+    "formatting",
+    "reply_to",
+    "replyTo",
+    "reply_to_guid",
+    "message_guid",
+    "attempt_id",
+    "idempotency_key",
+];
+
+/// An idempotency key is kept for every send; this is room for a UUID with words around it.
+const KEY_BYTES: usize = 256;
+
+pub async fn send(service: &Service, params: Params) -> Answer {
+    let request = check(&params)?;
+    let (reply, result) = oneshot::channel();
+    let stopping = || RpcError::busy("server is shutting down");
+    service.outbox.send(Job { request, reply }).await.map_err(|_| stopping())?;
+    answer(&result.await.map_err(|_| stopping())??)
+}
+
+fn check(params: &Params) -> Result<SendRequest, RpcError> {
+    if params.has("attempt_id") {
+        return Err(RpcError::params("attempt_id is only supported by send.tracked"));
+    }
+    let text = params.string(&["text"])?.unwrap_or_default();
+    let file = params.string(&["file"])?.filter(|file| !file.is_empty());
+    let region = params.string(&["region"])?.filter(|region| !region.is_empty());
+    let allow_sms_fallback = params.boolean(&["allow_sms_fallback", "allowSMSFallback"])?.unwrap_or(true);
+    // AppleScript sends plain text, as `imsg` does without its bridge.
+    params.objects(&["text_formatting", "textFormatting", "formatting"])?;
+    let reply_to = params.string(&["reply_to", "replyTo", "reply_to_guid", "message_guid"])?;
+    let asked = match params.string(&["service"])?.as_deref() {
+        None | Some("auto") => target::Service::Auto,
+        Some("imessage") => target::Service::IMessage,
+        Some("sms") => target::Service::Sms,
+        Some(_) => return Err(RpcError::params("invalid service")),
+    };
+    let transport = params.string(&["transport"])?.map(|transport| transport.to_lowercase());
+    match transport.as_deref() {
+        None | Some("auto" | "applescript" | "bridge") => {}
+        Some(_) => return Err(RpcError::params("invalid transport")),
+    }
+    let (target, asked) = check_target(params, asked)?;
+    if text.is_empty() && file.is_none() {
+        return Err(RpcError::params("text or file is required"));
+    }
+    if transport.as_deref() == Some("bridge") {
+        return Err(match target {
+            Target::Recipient(_) => RpcError::params("bridge transport requires an existing chat target"),
+            Target::Chat(_) => RpcError::needs_bridge("send-message"),
+        });
+    }
+    if reply_to.is_some_and(|guid| !guid.is_empty()) {
+        let text = "reply_to requires bridge transport; AppleScript fallback cannot send threaded replies";
+        return Err(RpcError::params(text));
+    }
+    let idempotency_key = params.string(&["idempotency_key"])?;
+    if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > KEY_BYTES) {
+        return Err(RpcError::params(format!("idempotency_key must have between 1 and {KEY_BYTES} bytes")));
+    }
+    Ok(SendRequest {
+        target,
+        service: asked,
+        text,
+        file: file.map(Into::into),
+        region,
+        allow_sms_fallback,
+        // Our own keys begin so; a client's must not meet them.
+        idempotency_key: idempotency_key.map(|key| format!("client:{key}")),
+    })
+}
+
+fn check_target(params: &Params, asked: target::Service) -> Result<(Target, target::Service), RpcError> {
+    let names_chat = ["chat_id", "chat_identifier", "chat_guid"].iter().any(|key| params.has(key));
+    let to = params.string(&["to"])?;
+    match to {
+        Some(_) if names_chat => Err(RpcError::params("use to or exactly one chat selector; not both")),
+        Some(to) if to.trim().is_empty() => Err(RpcError::params("to must be a non-empty string")),
+        Some(to) => Target::parse(&to, asked),
+        None => Ok((Target::Chat(params.chat_selector()?), asked)),
+    }
+}

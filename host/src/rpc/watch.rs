@@ -1,0 +1,334 @@
+//! `watch.subscribe` and `watch.unsubscribe`: what a subscription asks for, what it missed, and what comes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::error::RpcError;
+use super::params::Params;
+use super::{Service, wire};
+use crate::journal::{self, Entry};
+use crate::judge::{Arrived, Request};
+use crate::message::{Arrival, Message, RowId};
+use crate::policy::Verdict;
+use crate::readers::Reader;
+use crate::subscription::{Delivery, End, Filter, Live, Published};
+use crate::transport::{Line, Output};
+
+const SUBSCRIBE_KEYS: &[&str] = &[
+    "chat_id",
+    "since_rowid",
+    "participants",
+    "start",
+    "end",
+    "attachments",
+    "convert_attachments",
+    "include_reactions",
+    "debounce_ms",
+    "debounceMs",
+    "buffer_limit",
+    "bufferLimit",
+    "routes",
+    "include_backfill",
+];
+
+/// Messages that a subscription may have waiting, by default and at most.
+const BUFFER: i64 = 256;
+const BUFFER_MOST: i64 = 4096;
+
+/// Rows of the past that are read at a time.
+const PAGE: usize = 200;
+
+/// A checked `watch.subscribe`.
+pub struct Subscribe {
+    filter: Filter,
+    /// Exclusive; `None` for only what comes.
+    since: Option<RowId>,
+    attachments: bool,
+    pub buffer: usize,
+}
+
+impl Subscribe {
+    pub fn check(map: serde_json::Map<String, Value>) -> Result<Subscribe, RpcError> {
+        let params = Params::new("watch.subscribe", map, SUBSCRIBE_KEYS)?;
+        let since = params.integer(&["since_rowid"])?;
+        let attachments = params.flag(&["attachments"])?;
+        params.flag(&["convert_attachments"])?;
+        let filter = Filter {
+            chat: params.chat_id()?,
+            participants: params.strings("participants")?.iter().map(|one| one.to_lowercase()).collect(),
+            start: params.date("start")?,
+            end: params.date("end")?,
+            reactions: params.flag(&["include_reactions"])?,
+            backfill: params.flag(&["include_backfill"])?,
+            routes: params.strings("routes")?,
+        };
+        // Rows leave when they are complete, which is sooner than any debounce: a bound on waiting that is kept anyway.
+        if params.integer(&["debounce_ms", "debounceMs"])?.is_some_and(|debounce| debounce < 0) {
+            let key = if params.has("debounce_ms") { "debounce_ms" } else { "debounceMs" };
+            return Err(RpcError::params(format!("{key} must be a non-negative integer")));
+        }
+        let buffer = params.integer(&["buffer_limit", "bufferLimit"])?.unwrap_or(BUFFER);
+        if !(1..=BUFFER_MOST).contains(&buffer) {
+            let key = if params.has("bufferLimit") { "bufferLimit" } else { "buffer_limit" };
+            return Err(RpcError::params(format!("{key} must be an integer between 1 and {BUFFER_MOST}")));
+        }
+        let since = match since {
+            None | Some(0) => None,
+            Some(cursor) => Some(RowId(cursor.max(0))),
+        };
+        Ok(Subscribe { filter, since, attachments, buffer: usize::try_from(buffer).unwrap_or(1) })
+    }
+}
+
+/// Checks `watch.unsubscribe` and gives the subscription's number.
+pub fn unsubscribed(map: serde_json::Map<String, Value>) -> Result<u64, RpcError> {
+    let params = Params::new("watch.unsubscribe", map, &["subscription"])?;
+    let number = params.integer(&["subscription"])?;
+    let number = number.ok_or_else(|| RpcError::params("subscription is required"))?;
+    u64::try_from(number)
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(|| RpcError::params("subscription must be a positive integer"))
+}
+
+/// A subscription that has its place in the stream, but has not sent anything.
+pub struct Stream {
+    service: Arc<Service>,
+    number: u64,
+    subscribe: Subscribe,
+    start: Start,
+}
+
+enum Start {
+    Live(Live),
+    After(RowId),
+}
+
+impl Stream {
+    /// Takes a place in the stream. What is published from now on is not missed.
+    pub async fn open(service: Arc<Service>, number: u64, subscribe: Subscribe) -> Result<Stream, RpcError> {
+        service.readers.with(|_| Ok::<_, RpcError>(())).await?;
+        let start = match subscribe.since {
+            Some(cursor) => Start::After(cursor),
+            None => match service.hub.attach(None, subscribe.filter.clone(), subscribe.buffer) {
+                Ok(live) => Start::Live(live),
+                Err(_) => return Err(RpcError::internal("the stream has no place for a subscription")),
+            },
+        };
+        Ok(Stream { service, number, subscribe, start })
+    }
+
+    /// Sends until the client or the stream ends it.
+    pub async fn run(self, output: Output) {
+        let Stream { service, number, subscribe, start } = self;
+        let sender = Sender { output, number, prefix: prefix(number), attachments: subscribe.attachments };
+        let live = match start {
+            Start::Live(live) => Ok(Some(live)),
+            Start::After(cursor) => replay(&service, &subscribe, cursor, &sender).await,
+        };
+        match live {
+            Ok(Some(live)) => sender.follow(live).await,
+            Ok(None) => {}
+            Err(error) => sender.error(&error).await,
+        }
+    }
+}
+
+struct Sender {
+    output: Output,
+    number: u64,
+    prefix: Arc<str>,
+    attachments: bool,
+}
+
+fn prefix(number: u64) -> Arc<str> {
+    format!(r#"{{"jsonrpc":"2.0","method":"message","params":{{"subscription":{number},"message":"#).into()
+}
+
+impl Sender {
+    /// False when the client is gone.
+    async fn message(&self, published: &Published) -> bool {
+        let json = published.json(self.attachments);
+        self.output.send(Line::Message { prefix: self.prefix.clone(), json }).await
+    }
+
+    async fn notify(&self, method: &str, params: Value) {
+        let line = json!({"jsonrpc": "2.0", "method": method, "params": params});
+        self.output.send(Line::Whole(line.to_string())).await;
+    }
+
+    async fn follow(&self, mut live: Live) {
+        while let Some(published) = live.queue.recv().await {
+            if !self.message(&published).await {
+                return;
+            }
+        }
+        match live.end.get() {
+            Some(End::Overflow(accepted)) => {
+                let params = json!({
+                    "subscription": self.number,
+                    "resume_after_rowid": accepted.0,
+                    "reason": "buffer_limit_exceeded",
+                    "terminal": true,
+                });
+                self.notify("watch.overflow", params).await;
+            }
+            Some(End::Reset(reason)) => {
+                let error = RpcError { code: -32002, message: "Database unavailable", data: json!(reason) };
+                self.error(&error).await;
+            }
+            Some(End::ShuttingDown) | None => {}
+        }
+    }
+
+    async fn error(&self, error: &RpcError) {
+        let text = error.data.as_str().map_or_else(|| error.data.to_string(), str::to_owned);
+        let params = json!({
+            "subscription": self.number,
+            "error": {"message": text, "code": error.code},
+            "terminal": true,
+        });
+        self.notify("error", params).await;
+    }
+}
+
+/// Sends what was judged after `cursor`, page by page, until it meets the live stream. `None` when the client is gone.
+async fn replay(
+    service: &Arc<Service>,
+    subscribe: &Subscribe,
+    mut cursor: RowId,
+    sender: &Sender,
+) -> Result<Option<Live>, RpcError> {
+    let mut head_changes = service.hub.watch_head();
+    loop {
+        let head = match service.hub.attach(Some(cursor), subscribe.filter.clone(), subscribe.buffer) {
+            Ok(live) => return Ok(Some(live)),
+            Err(Some(head)) => head,
+            Err(None) => {
+                // The tail has not found its place yet.
+                let _ = head_changes.changed().await;
+                continue;
+            }
+        };
+        let with_reactions = subscribe.filter.reactions;
+        let page = service.readers.with(move |reader| Page::read(reader, cursor, head, with_reactions)).await?;
+        cursor = page.last;
+        for published in page.judged(service).await? {
+            if subscribe.filter.wants(&published) && !sender.message(&published).await {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// Rows of the past with what the journal says of them.
+struct Page {
+    rows: Vec<Arc<Message>>,
+    entries: HashMap<RowId, Entry>,
+    contexts: HashMap<RowId, Vec<wire::ContextMessage>>,
+    /// Everything up to this row has been looked at.
+    last: RowId,
+}
+
+impl Page {
+    fn read(reader: &Reader, after: RowId, head: RowId, with_reactions: bool) -> Result<Page, RpcError> {
+        let rows = reader.chatdb.rows_after(after, PAGE)?;
+        let is_full = rows.len() == PAGE;
+        let mut rows: Vec<Message> =
+            rows.into_iter().map(|row| row.message).filter(|message| message.id <= head).collect();
+        let last = match rows.last() {
+            Some(message) if is_full => message.id,
+            _ => head,
+        };
+        if with_reactions {
+            reader.chatdb.reactions(&mut rows)?;
+        }
+        let state = reader.state.connection();
+        let entries = journal::between(state, RowId(after.0 + 1), last).map_err(RpcError::internal)?;
+        let entries: HashMap<RowId, Entry> = entries.into_iter().map(|entry| (entry.message, entry)).collect();
+        let mut contexts = HashMap::new();
+        for message in rows.iter().filter(|message| message.chat.as_ref().is_some_and(|chat| chat.is_group)) {
+            let is_delivered = entries.get(&message.id).is_some_and(Entry::is_delivered);
+            if !is_delivered {
+                continue;
+            }
+            let ids = journal::context_of(state, message.id).map_err(RpcError::internal)?;
+            if !ids.is_empty() {
+                let context = reader.chatdb.rows(&ids)?;
+                contexts.insert(message.id, context.iter().map(|row| (&row.message).into()).collect());
+            }
+        }
+        Ok(Page { rows: rows.into_iter().map(Arc::new).collect(), entries, contexts, last })
+    }
+
+    /// What of this page may be delivered. Rows from before the journal began are shown to the policies now, which
+    /// leaves no trace in them.
+    async fn judged(mut self, service: &Service) -> Result<Vec<Published>, RpcError> {
+        let is_unknown = |message: &&Arc<Message>| {
+            is_judged(message) && message.chat.is_some() && !self.entries.contains_key(&message.id)
+        };
+        let unknown: Vec<Arrived> = self
+            .rows
+            .iter()
+            .filter(is_unknown)
+            .map(|message| Arrived { message: message.clone(), arrival: Arrival::CatchUp })
+            .collect();
+        let mut previews = self.preview(service, unknown).await?;
+        let mut published = Vec::new();
+        for message in std::mem::take(&mut self.rows) {
+            if message.chat.is_none() {
+                continue;
+            }
+            let id = message.id;
+            if !is_judged(&message) {
+                published.push(Published::new(message, None, id));
+                continue;
+            }
+            let delivery = match self.entries.remove(&id) {
+                Some(entry) => self.recorded(entry),
+                None => previews.remove(&id),
+            };
+            if let Some(delivery) = delivery {
+                published.push(Published::new(message, Some(delivery), id));
+            }
+        }
+        Ok(published)
+    }
+
+    async fn preview(&self, service: &Service, rows: Vec<Arrived>) -> Result<HashMap<RowId, Delivery>, RpcError> {
+        if rows.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ids: Vec<RowId> = rows.iter().map(|row| row.message.id).collect();
+        let (reply, answer) = oneshot::channel();
+        let stopping = || RpcError::busy("server is shutting down");
+        service.judge.send(Request::Preview(rows, reply)).await.map_err(|_| stopping())?;
+        let decisions = answer.await.map_err(|_| stopping())?;
+        let delivered = ids.into_iter().zip(decisions).filter_map(|(id, decision)| {
+            let Verdict::Deliver { route, labels } = decision.verdict else { return None };
+            let decided_by = decision.decided_by.map(|(name, _)| name);
+            let arrival = Arrival::CatchUp;
+            Some((id, Delivery { route, labels, decided_by, arrival, held: false, context: Vec::new() }))
+        });
+        Ok(delivered.collect())
+    }
+
+    fn recorded(&mut self, entry: Entry) -> Option<Delivery> {
+        entry.is_delivered().then(|| Delivery {
+            route: entry.route.unwrap_or_default(),
+            labels: entry.labels,
+            decided_by: entry.decided_by.map(|(name, _)| name),
+            arrival: entry.arrival,
+            held: false,
+            context: self.contexts.remove(&entry.message).unwrap_or_default(),
+        })
+    }
+}
+
+/// Own messages and tapbacks are not judged.
+fn is_judged(message: &Message) -> bool {
+    !message.is_from_me && message.tapback.is_none()
+}

@@ -1,0 +1,310 @@
+//! A connection: lines of JSON in, lines of JSON out, each kind of request in its own lane. The same over a socket
+//! and over stdio.
+
+pub mod line;
+pub mod relay;
+pub mod socket;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::rpc::envelope::{self, Request};
+use crate::rpc::error::RpcError;
+use crate::rpc::watch::{Stream, Subscribe, unsubscribed};
+use crate::rpc::{Answer, Lane, Service, lane, wire};
+use line::{Input, Lines};
+
+/// Requests that one connection may have under way, waiting or running. Those of the control lane have room of their
+/// own, so that a flood of sends cannot refuse an unsubscribe.
+const OUTSTANDING: usize = 128;
+const OUTSTANDING_CONTROL: usize = 32;
+
+/// Reads of one connection that run at the same time.
+const READS: usize = 4;
+
+/// Subscriptions of one connection.
+const SUBSCRIPTIONS: usize = 64;
+
+/// Lines that wait for the client to read them; subscriptions have queues of their own before this one.
+const OUTPUT_LINES: usize = 64;
+
+/// One line to the client.
+#[derive(Debug)]
+pub enum Line {
+    Whole(String),
+    /// A `message` notification: the message's JSON is shared by all who get it.
+    Message {
+        prefix: Arc<str>,
+        json: Arc<str>,
+    },
+}
+
+/// The way to the client. Cloned for everybody who has something to say.
+#[derive(Clone)]
+pub struct Output(mpsc::Sender<Line>);
+
+impl Output {
+    /// Waits until there is room; false when the client is gone.
+    pub async fn send(&self, line: Line) -> bool {
+        self.0.send(line).await.is_ok()
+    }
+
+    async fn result(&self, id: Option<Value>, answer: Answer) {
+        let Some(id) = id else { return };
+        let line = match answer {
+            Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
+            Err(error) => json!({"jsonrpc": "2.0", "id": id, "error": error.to_json()}).to_string(),
+        };
+        self.send(Line::Whole(line)).await;
+    }
+}
+
+/// A request with its place among the outstanding ones.
+struct Admitted {
+    request: Request,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Serves one client until it closes its side, or until `stop` becomes true; then what was accepted is finished.
+pub async fn serve(
+    service: Arc<Service>,
+    input: impl AsyncRead + Unpin,
+    output: impl AsyncWrite + Unpin + Send + 'static,
+    mut stop: watch::Receiver<bool>,
+) {
+    let (sender, queue) = mpsc::channel(OUTPUT_LINES);
+    let writer = tokio::spawn(write_lines(queue, output));
+    let output = Output(sender);
+    let (control, control_queue) = mpsc::channel(OUTSTANDING_CONTROL);
+    let (mutations, mutation_queue) = mpsc::channel(OUTSTANDING);
+    let closing = watch::channel(false);
+    let control_worker = tokio::spawn(work_control(service.clone(), output.clone(), control_queue, closing.1));
+    let mutation_worker = tokio::spawn(work_mutations(service.clone(), output.clone(), mutation_queue));
+    let mut connection = Connection {
+        service: service.clone(),
+        output: output.clone(),
+        outstanding: Arc::new(Semaphore::new(OUTSTANDING)),
+        outstanding_control: Arc::new(Semaphore::new(OUTSTANDING_CONTROL)),
+        reading: Arc::new(Semaphore::new(READS)),
+        reads: JoinSet::new(),
+        control,
+        mutations,
+    };
+    let mut lines = Lines::new(input, service.config.load().server.max_line_bytes);
+    loop {
+        let next = tokio::select! {
+            next = lines.next() => next,
+            () = is_set(&mut stop) => break,
+            () = output.0.closed() => break,
+        };
+        match next {
+            Ok(Input::Line(line)) => connection.take(line).await,
+            Ok(Input::TooLong) => {
+                let text = format!("a line of more than {} bytes", lines.limit());
+                output.result(Some(Value::Null), Err(RpcError::invalid_request(text))).await;
+            }
+            Ok(Input::End) | Err(_) => break,
+        }
+    }
+    let Connection { mut reads, control, mutations, .. } = connection;
+    let _ = closing.0.send(true);
+    drop((control, mutations));
+    let _ = control_worker.await;
+    while reads.join_next().await.is_some() {}
+    let _ = mutation_worker.await;
+    drop(output);
+    let _ = writer.await;
+}
+
+/// Waits until the flag is set, or nobody can set it any more.
+pub async fn is_set(flag: &mut watch::Receiver<bool>) {
+    let _ = flag.wait_for(|is_set| *is_set).await;
+}
+
+struct Connection {
+    service: Arc<Service>,
+    output: Output,
+    outstanding: Arc<Semaphore>,
+    outstanding_control: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
+    reads: JoinSet<()>,
+    control: mpsc::Sender<Admitted>,
+    mutations: mpsc::Sender<Admitted>,
+}
+
+impl Connection {
+    async fn take(&mut self, line: &[u8]) {
+        let request = match envelope::parse(line) {
+            Ok(request) => request,
+            Err(refused) if refused.is_silent => return,
+            Err(refused) => return self.output.result(Some(refused.id), Err(refused.error)).await,
+        };
+        let lane = lane(&request.method);
+        let places = if lane == Lane::Control { &self.outstanding_control } else { &self.outstanding };
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            let busy = Err(RpcError::busy("outstanding request limit exceeded"));
+            return self.output.result(request.id, busy).await;
+        };
+        let admitted = Admitted { request, _place: place };
+        match lane {
+            // Both queues have room for all that were given a place.
+            Lane::Control => drop(self.control.send(admitted).await),
+            Lane::Mutation => drop(self.mutations.send(admitted).await),
+            Lane::Read => self.read(admitted),
+        }
+    }
+
+    fn read(&mut self, admitted: Admitted) {
+        // Finished ones are taken out here, so that the set holds no more than are under way.
+        while self.reads.try_join_next().is_some() {}
+        let (service, output, reading) = (self.service.clone(), self.output.clone(), self.reading.clone());
+        self.reads.spawn(async move {
+            let _turn = reading.acquire().await;
+            carry_out(&service, &output, admitted).await;
+        });
+    }
+}
+
+async fn carry_out(service: &Service, output: &Output, admitted: Admitted) {
+    let Admitted { mut request, _place } = admitted;
+    let id = request.id.take();
+    let answer = service.call(request).await;
+    output.result(id, answer).await;
+}
+
+async fn work_mutations(service: Arc<Service>, output: Output, mut queue: mpsc::Receiver<Admitted>) {
+    while let Some(admitted) = queue.recv().await {
+        carry_out(&service, &output, admitted).await;
+    }
+}
+
+async fn work_control(
+    service: Arc<Service>,
+    output: Output,
+    mut queue: mpsc::Receiver<Admitted>,
+    mut closing: watch::Receiver<bool>,
+) {
+    let mut subscriptions = Subscriptions { service, output, running: HashMap::new(), last: 0 };
+    let is_closing = closing.clone();
+    loop {
+        tokio::select! {
+            admitted = queue.recv() => match admitted {
+                Some(admitted) => {
+                    let is_closing = *is_closing.borrow();
+                    subscriptions.carry_out(admitted, is_closing).await;
+                }
+                None => break,
+            },
+            () = is_set(&mut closing), if !subscriptions.running.is_empty() => {
+                subscriptions.end_all().await;
+            }
+        }
+    }
+    subscriptions.end_all().await;
+}
+
+/// The subscriptions of one connection, by number.
+struct Subscriptions {
+    service: Arc<Service>,
+    output: Output,
+    running: HashMap<u64, JoinHandle<()>>,
+    last: u64,
+}
+
+impl Subscriptions {
+    async fn carry_out(&mut self, admitted: Admitted, is_closing: bool) {
+        match admitted.request.method.as_str() {
+            "watch.subscribe" => self.subscribe(admitted, is_closing).await,
+            "watch.unsubscribe" => {
+                let Request { id, params, .. } = admitted.request;
+                let answer = match unsubscribed(params) {
+                    Ok(number) => {
+                        self.end(number).await;
+                        Ok(wire::raw(r#"{"ok":true}"#.to_owned()))
+                    }
+                    Err(error) => Err(error),
+                };
+                self.output.result(id, answer).await;
+            }
+            _ => carry_out(&self.service, &self.output, admitted).await,
+        }
+    }
+
+    async fn subscribe(&mut self, admitted: Admitted, is_closing: bool) {
+        let Request { id, params, .. } = admitted.request;
+        match self.open(params, is_closing).await {
+            Ok((stream, buffer)) => {
+                self.last += 1;
+                let number = self.last;
+                let answer = wire::raw(format!(r#"{{"subscription":{number},"buffer_limit":{buffer}}}"#));
+                // The answer is in the queue before the stream can put anything there.
+                self.output.result(id, Ok(answer)).await;
+                self.running.insert(number, tokio::spawn(stream.run(self.output.clone())));
+            }
+            Err(error) => self.output.result(id, Err(error)).await,
+        }
+    }
+
+    async fn open(
+        &mut self,
+        params: serde_json::Map<String, Value>,
+        is_closing: bool,
+    ) -> Result<(Stream, usize), RpcError> {
+        let subscribe = Subscribe::check(params)?;
+        if is_closing {
+            return Err(RpcError::busy("server is shutting down"));
+        }
+        self.running.retain(|_, stream| !stream.is_finished());
+        if self.running.len() >= SUBSCRIPTIONS {
+            return Err(RpcError::busy("subscription limit exceeded"));
+        }
+        let buffer = subscribe.buffer;
+        let stream = Stream::open(self.service.clone(), self.last + 1, subscribe).await?;
+        Ok((stream, buffer))
+    }
+
+    /// Ends a subscription; after this, nothing of it follows.
+    async fn end(&mut self, number: u64) {
+        if let Some(stream) = self.running.remove(&number) {
+            stream.abort();
+            let _ = stream.await;
+        }
+    }
+
+    async fn end_all(&mut self) {
+        for (_, stream) in self.running.drain() {
+            stream.abort();
+            let _ = stream.await;
+        }
+    }
+}
+
+/// Writes whatever waits in one go. Ends when nobody can say anything any more, or the client is gone.
+async fn write_lines(mut queue: mpsc::Receiver<Line>, mut output: impl AsyncWrite + Unpin) {
+    let mut waiting = Vec::with_capacity(OUTPUT_LINES);
+    let mut buffer = Vec::new();
+    while queue.recv_many(&mut waiting, OUTPUT_LINES).await > 0 {
+        for line in waiting.drain(..) {
+            match line {
+                Line::Whole(line) => buffer.extend_from_slice(line.as_bytes()),
+                Line::Message { prefix, json } => {
+                    buffer.extend_from_slice(prefix.as_bytes());
+                    buffer.extend_from_slice(json.as_bytes());
+                    buffer.extend_from_slice(b"}}");
+                }
+            }
+            buffer.push(b'\n');
+        }
+        if output.write_all(&buffer).await.is_err() || output.flush().await.is_err() {
+            return;
+        }
+        buffer.clear();
+        // One large answer must not cost its size for as long as the connection lives.
+        buffer.shrink_to(64 << 10);
+    }
+}
