@@ -43,21 +43,14 @@ pub fn build(dir: &Path, out: &Path, talk: &mut dyn FnMut(&str)) -> Result<Built
     let source = source_hash(dir)?;
     append_custom_section(&mut component, SOURCE_SECTION, source.as_bytes());
     write_atomically(out, &component).with_context(|| format!("write {}", out.display()))?;
-    Ok(Built {
-        path: out.into(),
-        bytes: component.len(),
-        exports,
-        source,
-    })
+    Ok(Built { path: out.into(), bytes: component.len(), exports, source })
 }
 
 /// SHA-256, in hex, over what shapes the component of the crate in `dir`: its manifest and `src`, those of
 /// its path dependencies, the workspace's manifest and lock file, and what a manifest adds as
 /// `package.metadata.imsgd.sources`. The same on every machine.
 pub fn source_hash(dir: &Path) -> Result<String> {
-    let dir = dir
-        .canonicalize()
-        .with_context(|| format!("find {}", dir.display()))?;
+    let dir = dir.canonicalize().with_context(|| format!("find {}", dir.display()))?;
     let root = workspace_root(&dir)?;
     let mut files = BTreeMap::new();
     for file in sources(&dir, &root)? {
@@ -72,11 +65,7 @@ pub fn source_hash(dir: &Path) -> Result<String> {
             hash.update(part);
         }
     }
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The source hash that [`build`] left in a component; none in one that was built by other means.
@@ -112,14 +101,7 @@ fn check_world(component: &[u8]) -> Result<Vec<String>> {
     }
     let exports: Vec<String> = (world.exports.keys())
         .map(|key| resolve.name_world_key(key))
-        .filter_map(|name| {
-            Some(
-                name.strip_prefix("imsgd:policy/")?
-                    .split('@')
-                    .next()?
-                    .to_owned(),
-            )
-        })
+        .filter_map(|name| Some(name.strip_prefix("imsgd:policy/")?.split('@').next()?.to_owned()))
         .collect();
     ensure!(
         exports.iter().any(|name| name == "policy") && exports.len() > 1,
@@ -164,10 +146,7 @@ fn length_prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// By a rename inside the folder; the name in between begins with a dot and has another extension.
 fn write_atomically(out: &Path, content: &[u8]) -> Result<()> {
-    let name = out
-        .file_name()
-        .context("not a file name")?
-        .to_string_lossy();
+    let name = out.file_name().context("not a file name")?.to_string_lossy();
     let folder = match out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -214,17 +193,14 @@ fn path_dependencies(
     workspace: &toml::Table,
     root: &Path,
 ) -> Vec<(PathBuf, String)> {
-    let shared = workspace
-        .get("workspace")
-        .and_then(|table| table.get("dependencies"));
+    let shared = workspace.get("workspace").and_then(|table| table.get("dependencies"));
     let mut paths = Vec::new();
     for kind in ["dependencies", "build-dependencies"] {
         let Some(dependencies) = manifest.get(kind).and_then(toml::Value::as_table) else {
             continue;
         };
         for (name, dependency) in dependencies {
-            let inherited =
-                dependency.get("workspace").and_then(toml::Value::as_bool) == Some(true);
+            let inherited = dependency.get("workspace").and_then(toml::Value::as_bool) == Some(true);
             let (base, dependency) = match inherited {
                 true => (root, shared.and_then(|shared| shared.get(name))),
                 false => (package, Some(dependency)),
@@ -239,17 +215,9 @@ fn path_dependencies(
 }
 
 fn metadata_sources(manifest: &toml::Table) -> impl Iterator<Item = &str> {
-    let sources = (manifest.get("package")).and_then(|package| {
-        package
-            .get("metadata")?
-            .get("imsgd")?
-            .get("sources")?
-            .as_array()
-    });
-    sources
-        .into_iter()
-        .flatten()
-        .filter_map(toml::Value::as_str)
+    let sources =
+        (manifest.get("package")).and_then(|package| package.get("metadata")?.get("imsgd")?.get("sources")?.as_array());
+    sources.into_iter().flatten().filter_map(toml::Value::as_str)
 }
 
 /// The nearest folder, from the crate's upwards, whose manifest has a `[workspace]`; else the crate's own.
@@ -266,14 +234,12 @@ fn workspace_root(dir: &Path) -> Result<PathBuf> {
 fn manifest(folder: &Path) -> Result<toml::Table> {
     let path = folder.join("Cargo.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    text.parse()
-        .with_context(|| format!("read {}", path.display()))
+    text.parse().with_context(|| format!("read {}", path.display()))
 }
 
 fn canonical(base: &Path, path: &str) -> Result<PathBuf> {
     let path = base.join(path);
-    path.canonicalize()
-        .with_context(|| format!("find {}", path.display()))
+    path.canonicalize().with_context(|| format!("find {}", path.display()))
 }
 
 fn collect(path: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
@@ -289,17 +255,10 @@ fn collect(path: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
 
 /// `path` as seen from `base`, with `/` between its parts. Both are absolute.
 fn relative(path: &Path, base: &Path) -> String {
-    let common = path
-        .components()
-        .zip(base.components())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let common = path.components().zip(base.components()).take_while(|(a, b)| a == b).count();
     let up = base.components().skip(common).map(|_| Component::ParentDir);
     let parts = up.chain(path.components().skip(common));
-    parts
-        .map(|part| part.as_os_str().to_string_lossy().into_owned())
-        .collect::<Vec<_>>()
-        .join("/")
+    parts.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]
@@ -311,8 +270,7 @@ mod tests {
 
     impl Folder {
         fn new(name: &str, files: &[(&str, &str)]) -> Self {
-            let path =
-                std::env::temp_dir().join(format!("imsgd-author-{}-{name}", std::process::id()));
+            let path = std::env::temp_dir().join(format!("imsgd-author-{}-{name}", std::process::id()));
             let folder = Self(path);
             for (file, content) in files {
                 folder.write(file, content);
@@ -342,25 +300,13 @@ mod tests {
             name,
             &[
                 ("abi/a.wit", "one"),
-                (
-                    "ws/Cargo.toml",
-                    "[workspace]\n[workspace.dependencies]\nsdk = { path = \"sdk\" }",
-                ),
+                ("ws/Cargo.toml", "[workspace]\n[workspace.dependencies]\nsdk = { path = \"sdk\" }"),
                 ("ws/Cargo.lock", ""),
-                (
-                    "ws/sdk/Cargo.toml",
-                    "[package.metadata.imsgd]\nsources = [\"../../abi\"]",
-                ),
+                ("ws/sdk/Cargo.toml", "[package.metadata.imsgd]\nsources = [\"../../abi\"]"),
                 ("ws/sdk/src/lib.rs", "sdk"),
-                (
-                    "ws/mine/Cargo.toml",
-                    "[dependencies]\nsdk.workspace = true\nserde = \"1\"",
-                ),
+                ("ws/mine/Cargo.toml", "[dependencies]\nsdk.workspace = true\nserde = \"1\""),
                 ("ws/mine/src/lib.rs", "mine"),
-                (
-                    "ws/other/Cargo.toml",
-                    "[dependencies]\nmine = { path = \"../mine\" }",
-                ),
+                ("ws/other/Cargo.toml", "[dependencies]\nmine = { path = \"../mine\" }"),
                 ("ws/other/src/lib.rs", "other"),
             ],
         )

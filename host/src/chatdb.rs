@@ -79,6 +79,14 @@ pub enum Error {
 
 impl Error {
     /// True where there is no database to ask, rather than no answer from it.
+    /// The database that the error is about, where it says.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Error::Missing { path } | Error::Unreadable { path, .. } | Error::NotMessages { path, .. } => Some(path),
+            Error::Query { .. } => None,
+        }
+    }
+
     pub fn is_unavailable(&self) -> bool {
         match self {
             Error::Missing { .. } | Error::Unreadable { .. } | Error::NotMessages { .. } => true,

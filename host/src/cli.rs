@@ -1,0 +1,140 @@
+//! The command line. Each command is a thin thing: it serves, or it asks the daemon and prints the answer.
+
+mod bridge;
+mod client;
+mod config;
+mod pairing;
+mod plugin;
+mod serve;
+mod status;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Overrides};
+use crate::{demo, sim};
+
+/// Holds the permissions for Messages, and lets policies decide what leaves it.
+#[derive(Parser)]
+#[command(name = "imsgd", version, about, long_about = None, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Args)]
+struct Global {
+    /// Use this configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON lines on stdout
+    #[arg(long, short = 'j', global = true, visible_alias = "json-output", alias = "jsonOutput")]
+    json: bool,
+    /// Say more on stderr; twice for everything
+    #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Say at least this on stderr: error, warn, info, debug or trace
+    #[arg(long, global = true, alias = "logLevel", value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+/// Which database and which daemon.
+#[derive(Args, Clone, Debug, Default)]
+struct Where {
+    /// Use this Messages database
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+    /// Listen or connect here
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Follow Messages and serve clients on a Unix socket
+    Serve(serve::Serve),
+    /// Serve one client on stdin and stdout, through the running daemon where there is one
+    Rpc(serve::Rpc),
+    /// Show what the daemon does, or what it could do
+    Status(status::Status),
+    /// Let strangers in, or not
+    Pairing(pairing::Pairing),
+    /// See and reload plugins
+    Plugin(plugin::Plugin),
+    /// Check the configuration
+    Config(config::ConfigCommand),
+    /// Simulate Messages: a database, what arrives in it, and an osascript
+    Sim(sim::Args),
+    /// Show all of it at work in a temporary folder
+    Demo(demo::Args),
+    #[command(flatten)]
+    Bridge(bridge::Bridge),
+}
+
+impl Cli {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let Cli { global, command } = self;
+        match command {
+            Command::Serve(serve) => serve.run(&global),
+            Command::Rpc(rpc) => rpc.run(&global),
+            Command::Status(status) => status.run(&global),
+            Command::Pairing(pairing) => pairing.run(&global),
+            Command::Plugin(plugin) => plugin.run(&global),
+            Command::Config(config) => config.run(&global),
+            Command::Sim(args) => sim::run(args),
+            Command::Demo(args) => demo::run(args),
+            Command::Bridge(bridge) => Ok(bridge.run()),
+        }
+    }
+}
+
+impl Global {
+    fn overrides(&self, at: &Where) -> Overrides {
+        Overrides { config: self.config.clone(), db: at.db.clone(), socket: at.socket.clone() }
+    }
+
+    fn load(&self, at: &Where) -> anyhow::Result<Config> {
+        Ok(Config::load(&self.overrides(at))?)
+    }
+
+    /// Sends what the program says of itself to stderr. Handles and message texts are never said at these levels.
+    fn start_log(&self, usual: &str) {
+        let level = self.log_level.clone().unwrap_or_else(|| match self.verbose {
+            0 => usual.to_owned(),
+            1 => "debug".to_owned(),
+            _ => "trace".to_owned(),
+        });
+        let directives = std::env::var("IMSGD_LOG").unwrap_or_else(|_| format!("imsgd={level}"));
+        let filter = tracing_subscriber::EnvFilter::try_new(&directives)
+            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("imsgd=info"));
+        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
+        // A second one in the same process would be a test's.
+        let _ = log.with_target(false).try_init();
+    }
+}
+
+/// Prints an error with its causes, for people.
+pub fn print_error(error: &anyhow::Error) {
+    let mut text = format!("error: {error}\n");
+    for cause in error.chain().skip(1) {
+        text.push_str(&format!("  because: {cause}\n"));
+    }
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Says what is going on, on stderr.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Prints to stdout; a reader that is gone is no error.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

@@ -1,0 +1,54 @@
+//! Asking the running daemon: one request over its socket.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::daemon;
+
+/// Where the daemon of this database listens: what it wrote down, or where the configuration says.
+pub fn socket_of(config: &Config) -> PathBuf {
+    if config.server.socket.is_some() {
+        return config.socket();
+    }
+    daemon::holder(&config.state_dir().join("daemon.lock")).socket.unwrap_or_else(|| config.socket())
+}
+
+/// Connects to the daemon; `None` where there is none.
+pub fn connect(config: &Config) -> Option<UnixStream> {
+    UnixStream::connect(socket_of(config)).ok()
+}
+
+/// Calls one method of the running daemon.
+pub fn call(config: &Config, method: &str, params: &Value) -> anyhow::Result<Value> {
+    let socket = socket_of(config);
+    let stream = connect(config).ok_or_else(|| {
+        anyhow!(
+            "no imsgd answers on {} for the database {}; start one with `imsgd serve`",
+            socket.display(),
+            config.messages.db.display()
+        )
+    })?;
+    call_on(stream, method, params)
+}
+
+pub fn call_on(mut stream: UnixStream, method: &str, params: &Value) -> anyhow::Result<Value> {
+    let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+    stream.write_all(format!("{request}\n").as_bytes()).context("could not ask the daemon")?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).context("the daemon did not answer")?;
+    let mut answer: Value = serde_json::from_str(&line).context("the daemon gave no JSON")?;
+    match answer.get("error") {
+        Some(error) => {
+            let data = error.get("data");
+            let detail = data.and_then(|data| data.get("detail").or(Some(data))).unwrap_or(error);
+            let text = detail.as_str().map_or_else(|| detail.to_string(), str::to_owned);
+            Err(anyhow!(text))
+        }
+        None => Ok(answer["result"].take()),
+    }
+}

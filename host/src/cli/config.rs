@@ -1,0 +1,55 @@
+//! `imsgd config`: where the configuration is, whether it is right, and what it may say.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::{Global, Where, print};
+use crate::config::{self, BUNDLED};
+use crate::plugin::PluginEngine;
+use crate::roster::Roster;
+
+#[derive(Args)]
+pub struct ConfigCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Print where the configuration file is looked for
+    Path,
+    /// Check the configuration and every plugin that it names
+    Check,
+    /// Print the JSON Schema of the configuration
+    Schema,
+}
+
+impl ConfigCommand {
+    pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        match self.action {
+            Action::Path => print(&format!("{}\n", global.load(&Where::default())?.path.display())),
+            Action::Schema => print(&format!("{:#}\n", config::schema())),
+            Action::Check => return check(global),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn check(global: &Global) -> anyhow::Result<ExitCode> {
+    let config = global.load(&Where::default())?;
+    let engine = PluginEngine::new().map_err(|error| anyhow::anyhow!("the plugin engine did not start: {error}"))?;
+    let problems =
+        crate::chain::rehearse(&engine, Roster::new(engine.clone()).survey(&config), &config.messages.region);
+    for (name, problem) in &problems {
+        super::print_error(&anyhow::anyhow!("{}: {name}: {problem}", config.path.display()));
+    }
+    if !problems.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let file = if config.path.exists() { "is right" } else { "is not there; the defaults are right" };
+    let bundled = BUNDLED.iter().filter(|name| config.is_bundled_in_force(name)).count();
+    let own = config.plugin.len();
+    print(&format!("{} {file}: {bundled} bundled policies, {own} plugins of yours\n", config.path.display()));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,142 @@
+//! `imsgd plugin`: what is in force, and making and reloading policies.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Global, Where, client, print};
+use crate::author;
+
+#[derive(Args)]
+pub struct Plugin {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// List the plugins in the order in which they are asked
+    List {
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Read the configuration and all plugins anew, now
+    Reload {
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Build the policy crate in a folder into a component
+    Build {
+        /// The crate's folder
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// Write the component here instead of beside the crate's Cargo.toml
+        #[arg(long, short = 'o', value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+impl Plugin {
+    pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        match self.action {
+            Action::List { at } => list(global, &at),
+            Action::Reload { at } => reload(global, &at),
+            Action::Build { folder, out } => build(&folder, out),
+        }
+    }
+}
+
+fn list(global: &Global, at: &Where) -> anyhow::Result<ExitCode> {
+    let answer = client::call(&global.load(at)?, "plugins.list", &json!({}))?;
+    if global.json {
+        print(&format!("{answer}\n"));
+    } else {
+        print(&table(&answer));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn build(folder: &Path, out: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let out = match out {
+        Some(out) => out,
+        None => {
+            let folder = folder.canonicalize().with_context(|| format!("could not find {}", folder.display()))?;
+            let name = folder.file_name().with_context(|| format!("{} has no name", folder.display()))?.to_owned();
+            folder.join(name).with_extension("wasm")
+        }
+    };
+    let built = author::build(folder, &out, &mut |line| super::say(line))?;
+    print(&format!("{}  {} bytes, exports {}\n", built.path.display(), built.bytes, built.exports.join(", ")));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reload(global: &Global, at: &Where) -> anyhow::Result<ExitCode> {
+    let answer = client::call(&global.load(at)?, "plugins.reload", &json!({}))?;
+    if global.json {
+        print(&format!("{answer}\n"));
+    } else {
+        print(&summary(&answer));
+    }
+    Ok(if answer["ok"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn summary(answer: &Value) -> String {
+    let names = |key: &str| {
+        let names: Vec<_> = answer[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        names.join(", ")
+    };
+    let mut out = String::new();
+    for (key, word) in [("changed", "in force"), ("removed", "removed")] {
+        if !names(key).is_empty() {
+            out.push_str(&format!("{word}: {}\n", names(key)));
+        }
+    }
+    for refused in answer["refused"].as_array().into_iter().flatten() {
+        out.push_str(&format!("refused: {}: {}\n", text(refused, "name"), text(refused, "reason")));
+    }
+    if out.is_empty() {
+        out.push_str("nothing has changed\n");
+    }
+    out
+}
+
+/// The plugins as aligned columns, with what is wrong below each.
+pub fn table(answer: &Value) -> String {
+    let plugins = answer["plugins"].as_array().cloned().unwrap_or_default();
+    let rows: Vec<[String; 6]> = plugins
+        .iter()
+        .map(|plugin| {
+            let interfaces: Vec<_> =
+                plugin["interfaces"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            [
+                text(plugin, "name").to_owned(),
+                text(plugin, "state").to_owned(),
+                interfaces.join(" "),
+                text(plugin, "version").to_owned(),
+                format!("{} calls, {} failed", plugin["calls"], plugin["failures"]),
+                format!("{} µs", plugin["mean_us"]),
+            ]
+        })
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 6] = std::array::from_fn(width);
+    let mut out = String::new();
+    for (row, plugin) in rows.iter().zip(&plugins) {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+        for key in ["broken", "refused", "last_failure"] {
+            if !text(plugin, key).is_empty() {
+                out.push_str(&format!("  {}: {}\n", key.replace('_', " "), text(plugin, key)));
+            }
+        }
+    }
+    out
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}

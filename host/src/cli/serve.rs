@@ -1,0 +1,186 @@
+//! `imsgd serve` and `imsgd rpc`: the daemon on a socket, and one client on stdio.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
+use tokio::net::UnixStream;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Global, Where, client};
+use crate::config::Config;
+use crate::daemon::{Daemon, Holder, Instance, STOP_WITHIN};
+use crate::transport::relay::{self, Ended};
+use crate::transport::socket::Door;
+use crate::transport::{self, is_set};
+
+/// How long a relay waits for a daemon that has just been started to listen.
+const LISTENS_WITHIN: Duration = Duration::from_secs(3);
+const LISTENS_STEP: Duration = Duration::from_millis(10);
+
+#[derive(Args)]
+pub struct Serve {
+    #[command(flatten)]
+    at: Where,
+}
+
+#[derive(Args)]
+pub struct Rpc {
+    #[command(flatten)]
+    at: Where,
+    /// Serve by itself, never through a running daemon
+    #[arg(long)]
+    standalone: bool,
+}
+
+impl Serve {
+    pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        global.start_log("info");
+        let config = global.load(&self.at)?;
+        match Instance::claim(&config.state_dir())? {
+            Ok(instance) => serve(global, &self.at, config, instance),
+            Err(holder) => Err(taken(&config, &holder)),
+        }
+    }
+}
+
+impl Rpc {
+    pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        if self.at.socket.is_some() && !self.standalone {
+            // As in `imsg`'s builds with a socket: serve there.
+            return Serve { at: self.at }.run(global);
+        }
+        global.start_log("warn");
+        let config = global.load(&self.at)?;
+        match Instance::claim(&config.state_dir())? {
+            Ok(instance) => stand_alone(global, &self.at, config, instance),
+            Err(holder) if self.standalone => Err(taken(&config, &holder)),
+            Err(_) => relay_to_daemon(&config),
+        }
+    }
+}
+
+fn taken(config: &Config, holder: &Holder) -> anyhow::Error {
+    let socket = holder.socket.as_ref().map(|socket| format!(" and listens on {}", socket.display()));
+    anyhow!(
+        "imsgd {} (process {}) already serves {}{}; connect to it, or stop it first",
+        holder.version,
+        holder.pid,
+        config.messages.db.display(),
+        socket.unwrap_or_default()
+    )
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("no threads")
+}
+
+fn serve(global: &Global, at: &Where, config: Config, mut instance: Instance) -> anyhow::Result<ExitCode> {
+    let runtime = runtime()?;
+    let is_done = runtime.block_on(async {
+        let socket = config.socket();
+        let door = Door::open(&socket)?;
+        let daemon = Daemon::start(config, global.overrides(at))?;
+        instance.announce(Some(socket.clone()))?;
+        tracing::info!(socket = %socket.display(), "listening");
+        let door = tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping()));
+        until_asked_to_stop(&daemon).await?;
+        tracing::info!("stopping");
+        Ok::<_, anyhow::Error>(daemon.stop(async { drop(door.await) }).await)
+    })?;
+    runtime.shutdown_background();
+    report_stop(is_done);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves stdio, and the socket too: whoever else comes is served by us.
+fn stand_alone(global: &Global, at: &Where, config: Config, mut instance: Instance) -> anyhow::Result<ExitCode> {
+    let runtime = runtime()?;
+    let is_done = runtime.block_on(async {
+        let socket = config.socket();
+        let daemon = Daemon::start(config, global.overrides(at))?;
+        let door = match Door::open(&socket) {
+            Ok(door) => {
+                instance.announce(Some(socket))?;
+                Some(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping())))
+            }
+            Err(error) => {
+                tracing::warn!("serving stdin only: {error}");
+                None
+            }
+        };
+        let client =
+            transport::serve(daemon.service.clone(), tokio::io::stdin(), tokio::io::stdout(), daemon.stopping());
+        let mut client = tokio::spawn(client);
+        tokio::select! {
+            _ = &mut client => {}
+            asked = until_asked_to_stop(&daemon) => asked?,
+        }
+        let others = async {
+            if !client.is_finished() {
+                let _ = client.await;
+            }
+            if let Some(door) = door {
+                let _ = door.await;
+            }
+        };
+        Ok::<_, anyhow::Error>(daemon.stop(others).await)
+    })?;
+    // A read of stdin that is under way cannot be taken back.
+    runtime.shutdown_background();
+    report_stop(is_done);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn relay_to_daemon(config: &Config) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        let stream = connect(config).await?;
+        Ok::<_, anyhow::Error>(relay::relay(stream, tokio::io::stdin(), tokio::io::stdout()).await?)
+    })?;
+    runtime.shutdown_background();
+    if ended == Ended::Daemon {
+        bail!("the imsgd daemon has ended; start this again to be served anew");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A daemon holds its lock a moment before it listens.
+async fn connect(config: &Config) -> anyhow::Result<UnixStream> {
+    let began = Instant::now();
+    loop {
+        let socket = client::socket_of(config);
+        match UnixStream::connect(&socket).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) if began.elapsed() > LISTENS_WITHIN => {
+                return Err(error).with_context(|| {
+                    format!("an imsgd daemon runs for this database, but does not answer on {}", socket.display())
+                });
+            }
+            Err(_) => tokio::time::sleep(LISTENS_STEP).await,
+        }
+    }
+}
+
+/// Until SIGTERM or SIGINT. SIGHUP reads everything anew.
+async fn until_asked_to_stop(daemon: &Daemon) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut stopping = daemon.stopping();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            () = is_set(&mut stopping) => return Ok(()),
+            _ = hangup.recv() => daemon.service.reloader.hint(),
+        }
+    }
+}
+
+fn report_stop(is_done: bool) {
+    if !is_done {
+        tracing::warn!("not everything came to an end within {} s", STOP_WITHIN.as_secs());
+    }
+}

@@ -1,0 +1,105 @@
+//! `imsgd status`: one screen about the daemon and its database. Always exits with 0: not running is a status too.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Global, Where, client, plugin, print};
+use crate::chatdb::ChatDb;
+use crate::config::Config;
+
+#[derive(Args)]
+pub struct Status {
+    #[command(flatten)]
+    at: Where,
+}
+
+impl Status {
+    pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let config = global.load(&self.at)?;
+        let answer =
+            client::connect(&config).map(|stream| client::call_on(stream, "status", &json!({}))).transpose()?;
+        if global.json {
+            print(&format!("{}\n", for_probes(answer, &config)));
+        } else {
+            print(&screen(answer.as_ref(), &config));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What `imsg status --json` says, for whoever probes with it, and all that the daemon says beside.
+fn for_probes(answer: Option<Value>, config: &Config) -> Value {
+    let mut status = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "basic_features": true,
+        "advanced_features": false,
+        "typing_indicators": false,
+        "read_receipts": false,
+        "sip": "unknown",
+        "message": "imsgd reads and sends without a private bridge",
+        "bridge_version": 0,
+        "v2_ready": false,
+        "selectors": {},
+        "rpc_methods": crate::rpc::supported_methods().filter(|name| *name != "send.tracked").collect::<Vec<_>>(),
+        "running": answer.is_some(),
+    });
+    match answer {
+        Some(Value::Object(of_daemon)) => {
+            for (key, value) in of_daemon {
+                status[key] = value;
+            }
+        }
+        _ => status["database"] = database(config),
+    }
+    status
+}
+
+fn database(config: &Config) -> Value {
+    let path = config.messages.db.display().to_string();
+    match ChatDb::open(&config.messages.db) {
+        Ok(_) => json!({"path": path, "ready": true}),
+        Err(error) => json!({"path": path, "ready": false, "error": error.to_string()}),
+    }
+}
+
+fn screen(answer: Option<&Value>, config: &Config) -> String {
+    let mut out = format!("imsgd {}\n", env!("CARGO_PKG_VERSION"));
+    let mut line = |name: &str, text: String| out.push_str(&format!("{name:14} {text}\n"));
+    let of_database = answer.map_or_else(|| database(config), |answer| answer["database"].clone());
+    let path = text(&of_database, "path");
+    match of_database["ready"] == true {
+        true => line("database", format!("{path} (readable)")),
+        false => line("database", format!("{path}: {}", text(&of_database, "error"))),
+    }
+    let Some(answer) = answer else {
+        line("daemon", "not running; start it with `imsgd serve`".to_owned());
+        return out;
+    };
+    let own = &answer["imsgd"];
+    line("daemon", format!("running, process {}", own["pid"]));
+    line("socket", client::socket_of(config).display().to_string());
+    line("configuration", text(&own["config"], "path").to_owned());
+    if let Some(error) = own["config"]["error"].as_str() {
+        line("", format!("refused, the one before is in force: {error}"));
+    }
+    line("subscriptions", own["subscriptions"].to_string());
+    let verdicts = own["verdicts"].as_object().cloned().unwrap_or_default();
+    let mut counts: Vec<String> = verdicts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    counts.sort_unstable();
+    line("judged", if counts.is_empty() { "nothing yet".to_owned() } else { counts.join(", ") });
+    line("held", own["held"].to_string());
+    if let Some(error) = own["last_error"].as_str() {
+        line("problem", error.to_owned());
+    }
+    out.push_str("plugins\n");
+    for row in plugin::table(own).lines() {
+        out.push_str(&format!("  {row}\n"));
+    }
+    out
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}

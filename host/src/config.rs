@@ -1,0 +1,396 @@
+//! The configuration: one TOML file, read whole, checked whole, and read again while we run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+mod keys;
+
+/// Environment variable that names the configuration file, where `--config` does not.
+pub const CONFIG_VARIABLE: &str = "IMSGD_CONFIG";
+
+/// Names of the policies that are part of the program, in the order in which they are asked.
+pub const BUNDLED: [&str; 4] = ["allowlist", "pairing", "group", "chunking"];
+
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub messages: Messages,
+    pub server: Server,
+    pub send: Send,
+    pub policy: Policy,
+    /// Your own plugins, in the order in which they are asked.
+    pub plugin: Vec<PluginTable>,
+    #[serde(skip)]
+    pub path: PathBuf,
+}
+
+/// Where Messages is.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Messages {
+    /// The Messages database.
+    pub db: PathBuf,
+    /// What sends: macOS' own osascript.
+    pub osascript: PathBuf,
+    /// ISO 3166 code of the region in which a number without a country code is read.
+    pub region: String,
+}
+
+/// What clients meet.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Unix socket. Default: `imsgd.sock` in the state folder.
+    pub socket: Option<PathBuf>,
+    /// Where state.db and the socket are. Default: a folder of its own for each database.
+    pub state_dir: Option<PathBuf>,
+    /// Where plugins are dropped. Default: `plugins` beside the configuration file.
+    pub plugins_dir: Option<PathBuf>,
+    /// Longest line that a client may send, in bytes.
+    pub max_line_bytes: usize,
+    /// Clients at the same time.
+    pub max_connections: usize,
+}
+
+/// How messages leave.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Send {
+    /// After this many seconds, osascript is stopped and the outcome is unknown.
+    pub timeout_seconds: u64,
+    /// Where files to send are copied to, so that Messages may read them.
+    pub staging_dir: Option<PathBuf>,
+}
+
+/// The keys of the bundled policies; each has its own default.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Bundled policies that are in force, all by default.
+    pub bundled: Option<Vec<Bundled>>,
+    /// Who may write directly.
+    pub dm_policy: Option<DmPolicy>,
+    /// Where direct messages are routed.
+    pub dm_scope: Option<DmScope>,
+    /// Numbers, e-mail addresses, `chat_id:…`, `chat_guid:…`, `chat_identifier:…`, or `*`.
+    pub allow_from: Option<Vec<String>>,
+    /// The same; wins over everything.
+    pub deny_from: Option<Vec<String>>,
+    /// How long a pairing code is good: seconds, or text such as `1h`.
+    pub ttl: Option<Ttl>,
+    /// Pairing requests that may wait at the same time.
+    pub max_pending: Option<u32>,
+    /// What a stranger is answered, with `{code}` for the code; `false` for nothing.
+    pub reply: Option<Reply>,
+    /// Deliver what was held when its sender is approved.
+    pub release_held: Option<bool>,
+    /// Which groups may be heard.
+    pub group_policy: Option<GroupPolicy>,
+    /// Who may be heard in groups; everybody where empty.
+    pub group_allow_from: Option<Vec<String>>,
+    /// What counts as a mention beside Messages' own.
+    pub mention_patterns: Option<Vec<String>>,
+    /// Groups by chat id, guid or identifier; `*` for all others.
+    pub groups: Option<BTreeMap<String, Group>>,
+    /// Messages without a mention that ride along with the next one that has one.
+    pub history_limit: Option<usize>,
+    /// Longest message that is sent, in UTF-16 units.
+    pub text_chunk_limit: Option<usize>,
+    /// Where a long text is cut.
+    pub chunk_mode: Option<ChunkMode>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Bundled {
+    Allowlist,
+    Pairing,
+    Group,
+    Chunking,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DmPolicy {
+    Pairing,
+    Allowlist,
+    Open,
+    Disabled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DmScope {
+    Main,
+    Peer,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupPolicy {
+    Allowlist,
+    Open,
+    Disabled,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChunkMode {
+    Length,
+    Newline,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Ttl {
+    Seconds(u64),
+    Text(String),
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Reply {
+    Text(String),
+    Off(bool),
+}
+
+/// Rules for one group.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Group {
+    /// Deliver only what mentions us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require_mention: Option<bool>,
+    /// Who may be heard here, instead of `group_allow_from`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_from: Option<Vec<String>>,
+    /// Route of this group's messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+}
+
+/// One plugin of yours.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PluginTable {
+    /// Named like a bundled policy, it takes that one's place.
+    pub name: String,
+    /// Relative to the plugins folder.
+    pub path: PathBuf,
+    /// Asked before or after the bundled policies.
+    #[serde(default)]
+    pub position: Position,
+    /// What the plugin's `configure` gets.
+    #[serde(default)]
+    #[schemars(with = "Map<String, Value>")]
+    pub config: toml::Table,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Position {
+    #[default]
+    Before,
+    After,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("could not read {path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {detail}")]
+    Invalid { path: PathBuf, detail: String },
+    #[error("there is no home folder; name a configuration file with --config and set server.state_dir in it")]
+    NoHome,
+}
+
+/// What the command line says about files; wins over the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    pub config: Option<PathBuf>,
+    pub db: Option<PathBuf>,
+    pub socket: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the file that `overrides` or the environment names, or the one in its usual place if it is there.
+    pub fn load(overrides: &Overrides) -> Result<Config, Error> {
+        let path = match overrides.config.clone().or_else(|| std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from)) {
+            Some(path) => path,
+            None => {
+                let path = default_path()?;
+                if !path.exists() {
+                    return Config { path, ..Config::default() }.overridden(overrides);
+                }
+                path
+            }
+        };
+        let text = std::fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        Config::parse(&text, &path)?.overridden(overrides)
+    }
+
+    pub fn parse(text: &str, path: &Path) -> Result<Config, Error> {
+        let invalid = |detail: String| Error::Invalid { path: path.to_owned(), detail };
+        let table: toml::Table = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        if let Some(unknown) = keys::first_unknown(&table, &schema()) {
+            return Err(invalid(unknown.to_string()));
+        }
+        let config: Config = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        let config = Config { path: path.to_owned(), ..config };
+        config.check().map_err(invalid)?;
+        Ok(config)
+    }
+
+    fn overridden(mut self, overrides: &Overrides) -> Result<Config, Error> {
+        if let Some(db) = &overrides.db {
+            self.messages.db.clone_from(db);
+        }
+        self.messages.db = expand(&self.messages.db);
+        if let Some(socket) = &overrides.socket {
+            self.server.socket = Some(socket.clone());
+        }
+        if self.server.state_dir.is_none() && etcetera::choose_base_strategy().is_err() {
+            return Err(Error::NoHome);
+        }
+        Ok(self)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if crate::address::Normalizer::new(&self.messages.region).is_none() {
+            return Err(format!("messages.region: `{}` is not the code of a region, as `US` is", self.messages.region));
+        }
+        if self.server.max_line_bytes < 1024 {
+            return Err("server.max_line_bytes: must be at least 1024".to_owned());
+        }
+        if self.send.timeout_seconds == 0 {
+            return Err("send.timeout_seconds: must be at least 1".to_owned());
+        }
+        for (index, plugin) in self.plugin.iter().enumerate() {
+            let is_name = !plugin.name.is_empty()
+                && plugin.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
+            if !is_name {
+                return Err(format!("plugin[{index}].name: `{}` has more than a-z, 0-9, - and _", plugin.name));
+            }
+            if self.plugin[..index].iter().any(|other| other.name == plugin.name) {
+                return Err(format!("plugin[{index}].name: `{}` is there twice", plugin.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where this database's state is kept.
+    pub fn state_dir(&self) -> PathBuf {
+        if let Some(folder) = &self.server.state_dir {
+            return expand(folder);
+        }
+        let base = etcetera::choose_base_strategy().ok().and_then(|base| base.state_dir().or(Some(base.data_dir())));
+        let base = base.unwrap_or_default().join("imsgd");
+        if self.messages.db == expand(Path::new(DEFAULT_DB)) {
+            return base;
+        }
+        // Each other database has its own daemon, and so its own state and socket.
+        let db = std::path::absolute(&self.messages.db).unwrap_or_else(|_| self.messages.db.clone());
+        let digest = Sha256::digest(db.as_os_str().as_encoded_bytes());
+        let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        base.join(format!("db-{short}"))
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.server.socket.as_deref().map_or_else(|| self.state_dir().join("imsgd.sock"), expand)
+    }
+
+    pub fn plugins_dir(&self) -> PathBuf {
+        match &self.server.plugins_dir {
+            Some(folder) => expand(folder),
+            None => self.path.parent().unwrap_or(Path::new("")).join("plugins"),
+        }
+    }
+
+    pub fn staging_dir(&self) -> PathBuf {
+        match &self.send.staging_dir {
+            Some(folder) => expand(folder),
+            // Messages may read its own folder, and not much else.
+            None if cfg!(target_os = "macos") => expand(Path::new("~/Library/Messages/Attachments/imsgd")),
+            None => self.state_dir().join("staging"),
+        }
+    }
+
+    /// The keys of one bundled policy, as its `configure` gets them.
+    pub fn bundled_config(&self, name: &str) -> String {
+        let keys: &[&str] = match name {
+            "allowlist" => &["dm_policy", "dm_scope", "allow_from", "deny_from"],
+            "pairing" => &["ttl", "max_pending", "reply", "release_held"],
+            "group" => {
+                &["group_policy", "group_allow_from", "deny_from", "mention_patterns", "groups", "history_limit"]
+            }
+            "chunking" => &["text_chunk_limit", "chunk_mode"],
+            _ => &[],
+        };
+        let all = serde_json::to_value(&self.policy).unwrap_or_default();
+        let given: Map<String, Value> = keys
+            .iter()
+            .filter_map(|key| all.get(*key).filter(|value| !value.is_null()).map(|v| ((*key).to_owned(), v.clone())))
+            .collect();
+        Value::Object(given).to_string()
+    }
+
+    pub fn is_bundled_in_force(&self, name: &str) -> bool {
+        let of = |bundled: &Bundled| match bundled {
+            Bundled::Allowlist => "allowlist",
+            Bundled::Pairing => "pairing",
+            Bundled::Group => "group",
+            Bundled::Chunking => "chunking",
+        };
+        self.policy.bundled.as_ref().is_none_or(|listed| listed.iter().any(|bundled| of(bundled) == name))
+    }
+}
+
+/// JSON Schema of the file.
+pub fn schema() -> Value {
+    let settings =
+        schemars::generate::SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<Config>().to_value()
+}
+
+/// Where the file is looked for when nobody names one.
+pub fn default_path() -> Result<PathBuf, Error> {
+    let base = etcetera::choose_base_strategy().map_err(|_| Error::NoHome)?;
+    Ok(base.config_dir().join("imsgd/config.toml"))
+}
+
+/// A path that may begin with the home folder's short form.
+pub fn expand(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+const DEFAULT_DB: &str = "~/Library/Messages/chat.db";
+
+impl Default for Messages {
+    fn default() -> Messages {
+        Messages { db: DEFAULT_DB.into(), osascript: "/usr/bin/osascript".into(), region: "US".to_owned() }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server { socket: None, state_dir: None, plugins_dir: None, max_line_bytes: 1 << 20, max_connections: 256 }
+    }
+}
+
+impl Default for Send {
+    fn default() -> Send {
+        Send { timeout_seconds: 150, staging_dir: None }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! What the configuration takes and refuses.
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("config.toml")).map_err(|error| error.to_string())
+}
+
+#[test]
+fn an_empty_file_is_a_configuration() {
+    let config = parse("").unwrap();
+    assert_eq!(config.messages.osascript, Path::new("/usr/bin/osascript"));
+    assert_eq!(config.bundled_config("allowlist"), "{}");
+    assert!(BUNDLED.iter().all(|name| config.is_bundled_in_force(name)));
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_nearest_known_one() {
+    let said = |text: &str| parse(text).unwrap_err();
+    assert_eq!(
+        said("[policy]\ndm_polcy = 'open'"),
+        "config.toml: unknown key `policy.dm_polcy`; did you mean `dm_policy`?"
+    );
+    assert_eq!(said("[sever]\n"), "config.toml: unknown key `sever`; did you mean `server`?");
+    assert_eq!(
+        said("[policy.groups.'12']\nrequire_mentions = true"),
+        "config.toml: unknown key `policy.groups.12.require_mentions`; did you mean `require_mention`?"
+    );
+    assert_eq!(said("[[plugin]]\nname = 'a'\npath = 'a.wasm'\nxyz = 1"), "config.toml: unknown key `plugin[0].xyz`");
+}
+
+#[test]
+fn a_plugins_own_table_may_hold_anything() {
+    let config =
+        parse("[[plugin]]\nname = 'a'\npath = 'a.wasm'\nconfig = { from = '22:00', deep = { x = 1 } }").unwrap();
+    assert_eq!(config.plugin[0].config["from"].as_str(), Some("22:00"));
+    assert_eq!(config.plugin[0].position, Position::Before);
+}
+
+#[test]
+fn each_bundled_policy_gets_its_own_keys() {
+    let config = parse(
+        "[policy]\ndm_policy = 'open'\nallow_from = ['*']\nreply = false\nttl = '2h'\n[policy.groups.'*']\nrequire_mention = false",
+    )
+    .unwrap();
+    assert_eq!(config.bundled_config("allowlist"), r#"{"dm_policy":"open","allow_from":["*"]}"#);
+    assert_eq!(config.bundled_config("pairing"), r#"{"ttl":"2h","reply":false}"#);
+    assert_eq!(config.bundled_config("group"), r#"{"groups":{"*":{"require_mention":false}}}"#);
+}
+
+#[test]
+fn wrong_values_are_named() {
+    assert!(parse("[policy]\ndm_policy = 'everybody'").unwrap_err().contains("everybody"));
+    assert!(parse("[messages]\nregion = 'Mars'").unwrap_err().contains("messages.region"));
+    assert!(parse("[[plugin]]\nname = 'A b'\npath = 'x'").unwrap_err().contains("plugin[0].name"));
+    assert!(parse("[[plugin]]\nname='a'\npath='x'\n[[plugin]]\nname='a'\npath='y'").unwrap_err().contains("twice"));
+    assert!(parse("messages = ").unwrap_err().starts_with("config.toml: "));
+}
+
+#[test]
+fn each_database_has_a_state_folder_of_its_own() {
+    let of = |db: &str| {
+        let overrides = Overrides { db: Some(db.into()), ..Overrides::default() };
+        parse("").unwrap().overridden(&overrides).unwrap().state_dir()
+    };
+    assert_ne!(of("/a/chat.db"), of("/b/chat.db"));
+    assert_eq!(of("/a/chat.db"), of("/a/chat.db"));
+    assert_eq!(of(DEFAULT_DB).file_name().unwrap(), "imsgd");
+}

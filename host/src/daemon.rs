@@ -1,0 +1,206 @@
+//! The composition root: builds every part, runs them, and brings them to an end.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use rustix::fs::{FlockOperation, flock};
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::address::Normalizer;
+use crate::chain::Chain;
+use crate::config::{Config, Overrides};
+use crate::judge::{self, Judge, Settings};
+use crate::outbox::{self, Outbox};
+use crate::plugin::PluginEngine;
+use crate::readers::Readers;
+use crate::reload::{self, Reloader};
+use crate::roster::Roster;
+use crate::rpc::Service;
+use crate::state::StateDb;
+use crate::subscription::{End, Hub};
+use crate::tail::{Outlets, Tail};
+
+/// Pages of rows that wait between the tail and the judge.
+const ROW_PAGES: usize = 4;
+
+/// Requests that wait for the judge.
+const JUDGE_REQUESTS: usize = 64;
+
+/// How long what is in hand may take after we were asked to stop.
+pub const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// The one daemon of a state folder: holds a lock for as long as it lives, and tells others where it listens.
+pub struct Instance {
+    file: File,
+}
+
+/// Who holds the lock.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Holder {
+    pub pid: u32,
+    pub version: String,
+    /// Where it listens, once it does.
+    pub socket: Option<PathBuf>,
+}
+
+impl Instance {
+    /// Takes the lock, or tells who has it.
+    pub fn claim(state_dir: &Path) -> anyhow::Result<Result<Instance, Holder>> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(state_dir)
+            .with_context(|| format!("could not create the state folder {}", state_dir.display()))?;
+        let path = state_dir.join("daemon.lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("could not open {}", path.display()))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {
+                let mut instance = Instance { file };
+                instance.announce(None)?;
+                Ok(Ok(instance))
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Err(holder(&path))),
+            Err(error) => Err(error).with_context(|| format!("could not lock {}", path.display())),
+        }
+    }
+
+    /// Writes down where we listen.
+    pub fn announce(&mut self, socket: Option<PathBuf>) -> anyhow::Result<()> {
+        let holder = Holder { pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned(), socket };
+        let text = serde_json::to_string(&holder)?;
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(text.as_bytes())?;
+        Ok(())
+    }
+}
+
+/// Who wrote the lock file last: a running daemon only while the lock is held.
+pub fn holder(lock: &Path) -> Holder {
+    let mut text = String::new();
+    let read = File::open(lock).and_then(|mut file| file.read_to_string(&mut text));
+    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+/// All parts, running.
+pub struct Daemon {
+    pub service: Arc<Service>,
+    stop: watch::Sender<bool>,
+    outbox: JoinHandle<()>,
+    judge: JoinHandle<()>,
+}
+
+impl Daemon {
+    /// Starts every part. Nothing here waits for chat.db or for plugins: what does not need them is answered at once.
+    pub fn start(config: Config, overrides: Overrides) -> anyhow::Result<Daemon> {
+        let state_dir = config.state_dir();
+        let state_path = state_dir.join("state.db");
+        let state = StateDb::open(&state_path)?;
+        let place = state.tail()?;
+        let chatdb = config.messages.db.clone();
+        let engine =
+            PluginEngine::new().map_err(|error| anyhow::anyhow!("the plugin engine did not start: {error}"))?;
+        let settings = first_settings(&config)?;
+        let config = Arc::new(ArcSwap::from_pointee(config));
+        let (stop, stopping) = watch::channel(false);
+        let hub = Arc::new(Hub::default());
+        let stats = Arc::new(judge::Stats::default());
+        let wake = Arc::new(Notify::new());
+        let (requests, asked) = mpsc::channel(JUDGE_REQUESTS);
+        let (rows, arrived) = mpsc::channel(ROW_PAGES);
+        let (jobs, job_queue) = mpsc::channel(outbox::QUEUE);
+
+        let judge = Judge::new(judge::Parts {
+            chain: Chain::new(engine.clone()),
+            state,
+            hub: hub.clone(),
+            settings,
+            chatdb_path: chatdb.clone(),
+            outbox_wake: wake.clone(),
+            stats: stats.clone(),
+        });
+        let runtime = tokio::runtime::Handle::current();
+        let judge = spawn("judge", move || judge.run(&runtime, asked, arrived))?;
+        let reloader = Reloader::start(reload::Parts {
+            config: config.clone(),
+            overrides,
+            roster: Roster::new(engine),
+            judge: requests.clone(),
+        })?;
+        let outlets = Outlets { rows, requests: requests.clone(), hub: hub.clone() };
+        let tail = Tail::new(&chatdb, place, outlets);
+        spawn("tail", move || tail.run())?;
+        let outbox = Outbox {
+            state: StateDb::open(&state_path)?,
+            chatdb: chatdb.clone(),
+            judge: requests.clone(),
+            hub: hub.clone(),
+            config: config.clone(),
+            wake,
+            stop: stopping,
+        };
+        let outbox = spawn_outbox(outbox, job_queue)?;
+        let readers = Arc::new(Readers::new(&chatdb, &state_path));
+        let service = Service { config, readers, hub, judge: requests, outbox: jobs, reloader, stats, state_path };
+        Ok(Daemon { service: Arc::new(service), stop, outbox, judge })
+    }
+
+    /// Becomes true when everything should come to an end.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    /// Tells every part to come to an end, and waits: the send in hand is finished and written down. Serving has to
+    /// end for that too, which is the caller's. False where it took longer than it may.
+    pub async fn stop(self, serving: impl Future<Output = ()>) -> bool {
+        let _ = self.stop.send(true);
+        let Daemon { service, outbox, judge, .. } = self;
+        service.hub.end_all(&End::ShuttingDown);
+        let all = async {
+            serving.await;
+            drop(service);
+            let _ = tokio::task::spawn_blocking(move || {
+                let _ = outbox.join();
+                drop(judge);
+            })
+            .await;
+        };
+        tokio::time::timeout(STOP_WITHIN, all).await.is_ok()
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).with_context(|| format!("the {name} did not start"))
+}
+
+/// The outbox waits for child processes and for SQLite in turn, so it has a thread of its own for both.
+fn spawn_outbox(outbox: Outbox, jobs: mpsc::Receiver<outbox::Job>) -> anyhow::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    spawn("outbox", move || runtime.block_on(outbox.run(jobs)))
+}
+
+/// Until the first set of plugins is in force nothing is judged, so these only have to be valid.
+fn first_settings(config: &Config) -> anyhow::Result<Settings> {
+    let normalizer = Normalizer::new(&config.messages.region).context("messages.region is not the code of a region")?;
+    Ok(Settings {
+        history_limit: 0,
+        route_by_peer: false,
+        group_chats: Vec::new(),
+        release_held: true,
+        normalizer: Arc::new(normalizer),
+    })
+}
