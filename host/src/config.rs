@@ -251,7 +251,8 @@ impl Config {
         if let Some(db) = &overrides.db {
             self.messages.db.clone_from(db);
         }
-        self.messages.db = expand(&self.messages.db);
+        self.messages.db = absolute(&expand(&self.messages.db));
+        self.path = absolute(&self.path);
         if let Some(socket) = &overrides.socket {
             self.server.socket = Some(socket.clone());
         }
@@ -325,7 +326,7 @@ impl Config {
     pub fn bundled_config(&self, name: &str) -> String {
         let keys: &[&str] = match name {
             "allowlist" => &["dm_policy", "dm_scope", "allow_from", "deny_from"],
-            "pairing" => &["ttl", "max_pending", "reply", "release_held"],
+            "pairing" => &["ttl", "max_pending", "reply", "release_held", "dm_scope"],
             "group" => {
                 &["group_policy", "group_allow_from", "deny_from", "mention_patterns", "groups", "history_limit"]
             }
@@ -370,6 +371,11 @@ pub fn expand(path: &Path) -> PathBuf {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path.to_owned(),
     }
+}
+
+/// Later commands run in other folders, and a daemon in none in particular.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 const DEFAULT_DB: &str = "~/Library/Messages/chat.db";
