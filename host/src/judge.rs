@@ -254,7 +254,9 @@ impl Judge {
                 let decided_by = decision.decided_by.map(|(name, _)| name);
                 let context = self.take_context(message, round);
                 let delivery = Delivery { route, labels, decided_by, arrival: row.arrival, held: was_held, context };
-                round.events.push(Arc::new(Published::new(message.clone(), Some(delivery), message.id)));
+                // A message that was held lies behind what was handed out since.
+                let cursor = self.tail.map_or(message.id, |tail| tail.max(message.id));
+                round.events.push(Arc::new(Published::new(message.clone(), Some(delivery), cursor)));
             }
             Verdict::Observe => self.observe(message),
             Verdict::Hold(Hold::Introduction(Some(challenge))) => {
@@ -293,6 +295,9 @@ impl Judge {
     /// Commits a round and publishes it; gives its rows back where that failed, as if they had never been judged.
     fn commit(&mut self, mut round: Round) -> Result<(), Vec<Arrived>> {
         round.batch.writes = self.chain.take_writes();
+        if round.rows.is_empty() && round.batch.is_empty() {
+            return Ok(());
+        }
         if let Err(error) = self.state.commit(&round.batch) {
             tracing::error!(%error, rows = round.rows.len(), "verdicts could not be kept; judging again in a moment");
             self.stats.inner.lock().last_error = Some(error.to_string());
@@ -346,7 +351,9 @@ impl Judge {
     /// The observed messages of this chat, which ride along with `message` and with no later one.
     fn take_context(&mut self, message: &Message, round: &mut Round) -> Vec<wire::ContextMessage> {
         let Some(chat) = &message.chat else { return Vec::new() };
-        let waiting: Vec<RowId> = self.waiting_in(chat.id).drain(..).filter(|id| *id < message.id).collect();
+        // A message that was held may be older than some that were observed since.
+        let (waiting, later) = self.waiting_in(chat.id).drain(..).partition::<Vec<_>, _>(|id| *id < message.id);
+        self.waiting_in(chat.id).extend(later);
         if waiting.is_empty() {
             return Vec::new();
         }
