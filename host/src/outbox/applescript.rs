@@ -96,9 +96,13 @@ pub async fn send(program: &Path, order: &Order, limit: Duration) -> Outcome {
         Ok(child) => child,
         Err(error) => return Outcome::NotStarted(format!("could not start {}: {error}", program.display())),
     };
-    let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
+    let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
     match tokio::time::timeout(limit, talk(&mut child)).await {
-        Ok(outcome) => outcome,
+        Ok(outcome) => {
+            // It ended by itself, and its number may be another's by now.
+            group.0 = None;
+            outcome
+        }
         Err(_) => {
             drop(group);
             let _ = child.wait().await;
@@ -107,8 +111,8 @@ pub async fn send(program: &Path, order: &Order, limit: Duration) -> Outcome {
     }
 }
 
-/// The child's process group. Whatever is left of it when the attempt is over is killed, also where nobody waits for
-/// the attempt any more.
+/// The process group of a child that has not ended. It is killed when the attempt is given up, also where that is
+/// because nobody waits for it any more.
 struct Group(Option<Pid>);
 
 impl Drop for Group {
