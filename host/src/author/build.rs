@@ -40,7 +40,7 @@ pub(super) fn compile(dir: &Path, talk: &mut dyn FnMut(&str)) -> Result<PathBuf>
     let output = toolchain.cargo(&dir).output().context("run cargo")?;
     ensure!(output.status.success(), "cargo could not build {}", dir.display());
     // The last one, as a dependency may be a cdylib as well.
-    let module = String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| cdylib(line, &manifest)).last();
+    let module = String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| cdylib(line, &manifest)).next_back();
     module.with_context(|| format!("{} makes no module: its [lib] needs crate-type = [\"cdylib\"]", manifest.display()))
 }
 
