@@ -110,6 +110,8 @@ pub struct Judge {
     waiting: HashMap<ChatId, VecDeque<RowId>>,
     /// Rows that could not be committed, to be judged again.
     retry: VecDeque<Arrived>,
+    /// What was asked before there were policies to answer it.
+    deferred: Vec<Request>,
     outbox_wake: Arc<tokio::sync::Notify>,
     stats: Arc<Stats>,
 }
@@ -170,6 +172,7 @@ impl Judge {
             tail: None,
             waiting: HashMap::new(),
             retry: VecDeque::new(),
+            deferred: Vec::new(),
             outbox_wake: parts.outbox_wake,
             stats: parts.stats,
         }
@@ -380,6 +383,11 @@ impl Judge {
     }
 
     fn answer(&mut self, request: Request) {
+        let needs_policies = !matches!(request, Request::Install(..) | Request::Plugins(_) | Request::StartAt(..));
+        if needs_policies && !self.chain.is_installed() {
+            self.deferred.push(request);
+            return;
+        }
         // Whoever asked may be gone by now; what was done stands all the same.
         match request {
             Request::Preview(rows, reply) => drop(reply.send(self.preview(&rows))),
@@ -392,7 +400,12 @@ impl Judge {
             Request::Approve(code, reply) => drop(reply.send(self.approve(&code))),
             Request::Deny(code, reply) => drop(reply.send(self.deny(&code))),
             Request::Revoke(address, reply) => drop(reply.send(self.revoke(&address))),
-            Request::Install(install, reply) => drop(reply.send(self.install(*install))),
+            Request::Install(install, reply) => {
+                drop(reply.send(self.install(*install)));
+                for request in std::mem::take(&mut self.deferred) {
+                    self.answer(request);
+                }
+            }
             Request::Plugins(reply) => drop(reply.send(self.chain.report())),
             Request::StartAt(head, guid) => {
                 if let Err(error) = self.state.set_tail(head, &guid) {

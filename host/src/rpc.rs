@@ -12,6 +12,7 @@ mod pairing;
 mod plugins;
 mod send;
 mod status;
+mod verdicts;
 pub mod watch;
 
 use std::path::PathBuf;
