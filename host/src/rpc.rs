@@ -7,6 +7,7 @@ pub mod params;
 pub mod wire;
 
 mod chats;
+mod journal;
 mod messages;
 mod pairing;
 mod plugins;
@@ -90,6 +91,7 @@ const METHODS: &[Method] = &[
     method("pairing.approve", Lane::Mutation, false),
     method("pairing.deny", Lane::Mutation, false),
     method("pairing.revoke", Lane::Mutation, false),
+    method("journal.explain", Lane::Read, true),
     method("plugins.list", Lane::Read, false),
     method("plugins.reload", Lane::Mutation, false),
 ];
@@ -171,6 +173,7 @@ impl Service {
             "pairing.approve" => pairing::approve(self, &Params::new(method, map, &["code"])?).await,
             "pairing.deny" => pairing::deny(self, &Params::new(method, map, &["code"])?).await,
             "pairing.revoke" => pairing::revoke(self, &Params::new(method, map, &["address"])?).await,
+            "journal.explain" => journal::explain(self, &Params::new(method, map, &["guid", "rowid"])?).await,
             "plugins.list" => {
                 Params::new(method, map, &[])?;
                 plugins::list(self).await
