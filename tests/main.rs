@@ -1,0 +1,5 @@
+//! Tests of the real program: real database files, sockets, child processes and components.
+
+mod harness;
+
+mod inbound;
