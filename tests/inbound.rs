@@ -3,7 +3,7 @@
 use imsgd::sim::{Incoming, Steps};
 use serde_json::json;
 
-use crate::harness::{FRIEND, FRIENDS, OTHER_FRIEND, STRANGER, TestDaemon};
+use crate::harness::{FRIEND, FRIENDS, Home, OTHER_FRIEND, STRANGER, TestDaemon};
 
 #[test]
 fn a_message_of_an_allowlisted_sender_arrives_with_what_the_policies_said() {
@@ -97,7 +97,7 @@ fn what_the_owner_writes_on_another_device_is_delivered_without_being_judged() {
 
 #[test]
 fn nothing_of_a_rejected_sender_is_delivered() {
-    let daemon = TestDaemon::new("[policy]\nallow_from = ['+14155550101']\ndm_policy = 'allowlist'\n");
+    let daemon = TestDaemon::new(FRIENDS);
     let mut client = daemon.watch();
     let rejected = daemon.receive_from(STRANGER, "let me in");
     daemon.receive_from(FRIEND, "fence");
@@ -148,4 +148,18 @@ fn a_subscriber_with_a_cursor_gets_what_it_missed_and_then_what_comes() {
     let mut from_the_start = daemon.connect();
     from_the_start.subscribe(json!({"since_rowid": -1}));
     assert_eq!(from_the_start.texts(3), ["first", "second", "third"]);
+}
+
+#[test]
+fn what_was_there_before_the_first_start_is_judged_for_who_asks_for_it_even_at_once() {
+    let home = Home::new(FRIENDS);
+    home.receive_from(FRIEND, "long ago");
+    home.receive_from(STRANGER, "not for us");
+    let mut daemon = TestDaemon::start_without_waiting(home);
+    daemon.wait_until_listening();
+    let mut client = daemon.connect();
+    client.subscribe(json!({"since_rowid": -1}));
+    assert_eq!(client.texts(1), ["long ago"]);
+    daemon.receive_from(FRIEND, "now");
+    assert_eq!(client.texts(1), ["now"]);
 }

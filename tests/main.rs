@@ -2,4 +2,7 @@
 
 mod harness;
 
+mod groups;
 mod inbound;
+mod outbound;
+mod pairing;

@@ -61,6 +61,13 @@ pub enum Request {
     StartAt(RowId, String),
 }
 
+impl Request {
+    /// What only the policies can answer, so that it waits until they are in force.
+    fn needs_policies(&self) -> bool {
+        !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::StartAt(..))
+    }
+}
+
 /// Who waits and who is in.
 pub struct PairingState {
     pub pending: Vec<PairingRequest>,
@@ -110,6 +117,8 @@ pub struct Judge {
     waiting: HashMap<ChatId, VecDeque<RowId>>,
     /// Rows that could not be committed, to be judged again.
     retry: VecDeque<Arrived>,
+    /// Requests from before the first policies were in force.
+    early: Vec<Request>,
     outbox_wake: Arc<tokio::sync::Notify>,
     stats: Arc<Stats>,
 }
@@ -170,6 +179,7 @@ impl Judge {
             tail: None,
             waiting: HashMap::new(),
             retry: VecDeque::new(),
+            early: Vec::new(),
             outbox_wake: parts.outbox_wake,
             stats: parts.stats,
         }
@@ -373,6 +383,9 @@ impl Judge {
     }
 
     fn answer(&mut self, request: Request) {
+        if request.needs_policies() && !self.chain.is_installed() {
+            return self.early.push(request);
+        }
         // Whoever asked may be gone by now; what was done stands all the same.
         match request {
             Request::Preview(rows, reply) => drop(reply.send(self.preview(&rows))),
@@ -443,6 +456,9 @@ impl Judge {
             self.settings = settings.clone();
         }
         let installed = self.chain.install(install, &self.state);
+        for request in std::mem::take(&mut self.early) {
+            self.answer(request);
+        }
         if !installed.changed.is_empty() {
             let released = self.release_failed();
             if released > 0 {

@@ -108,8 +108,12 @@ impl TestDaemon {
 
     /// Starts again on the same state.
     pub fn start_again(&mut self) {
-        self.child = spawn(&self.home);
+        self.start_again_without_waiting();
         self.wait_until_ready();
+    }
+
+    pub fn start_again_without_waiting(&mut self) {
+        self.child = spawn(&self.home);
     }
 }
 
