@@ -61,6 +61,13 @@ pub enum Request {
     StartAt(RowId, String),
 }
 
+impl Request {
+    /// What only the policies can answer, so that it waits until they are in force.
+    fn needs_policies(&self) -> bool {
+        !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::StartAt(..))
+    }
+}
+
 /// Who waits and who is in.
 pub struct PairingState {
     pub pending: Vec<PairingRequest>,
@@ -110,8 +117,8 @@ pub struct Judge {
     waiting: HashMap<ChatId, VecDeque<RowId>>,
     /// Rows that could not be committed, to be judged again.
     retry: VecDeque<Arrived>,
-    /// What was asked before there were policies to answer it.
-    deferred: Vec<Request>,
+    /// Requests from before the first policies were in force.
+    early: Vec<Request>,
     outbox_wake: Arc<tokio::sync::Notify>,
     stats: Arc<Stats>,
 }
@@ -172,7 +179,7 @@ impl Judge {
             tail: None,
             waiting: HashMap::new(),
             retry: VecDeque::new(),
-            deferred: Vec::new(),
+            early: Vec::new(),
             outbox_wake: parts.outbox_wake,
             stats: parts.stats,
         }
@@ -383,10 +390,8 @@ impl Judge {
     }
 
     fn answer(&mut self, request: Request) {
-        let needs_policies = !matches!(request, Request::Install(..) | Request::Plugins(_) | Request::StartAt(..));
-        if needs_policies && !self.chain.is_installed() {
-            self.deferred.push(request);
-            return;
+        if request.needs_policies() && !self.chain.is_installed() {
+            return self.early.push(request);
         }
         // Whoever asked may be gone by now; what was done stands all the same.
         match request {
@@ -400,12 +405,7 @@ impl Judge {
             Request::Approve(code, reply) => drop(reply.send(self.approve(&code))),
             Request::Deny(code, reply) => drop(reply.send(self.deny(&code))),
             Request::Revoke(address, reply) => drop(reply.send(self.revoke(&address))),
-            Request::Install(install, reply) => {
-                drop(reply.send(self.install(*install)));
-                for request in std::mem::take(&mut self.deferred) {
-                    self.answer(request);
-                }
-            }
+            Request::Install(install, reply) => drop(reply.send(self.install(*install))),
             Request::Plugins(reply) => drop(reply.send(self.chain.report())),
             Request::StartAt(head, guid) => {
                 if let Err(error) = self.state.set_tail(head, &guid) {
@@ -463,6 +463,9 @@ impl Judge {
             self.settings = settings.clone();
         }
         let installed = self.chain.install(install, &self.state);
+        for request in std::mem::take(&mut self.early) {
+            self.answer(request);
+        }
         if !installed.changed.is_empty() {
             let released = self.release_failed();
             if released > 0 {
