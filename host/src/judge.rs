@@ -38,6 +38,8 @@ const RELEASE_ROWS: usize = 100;
 pub struct Arrived {
     pub message: Arc<Message>,
     pub arrival: Arrival,
+    /// When it was first read.
+    pub seen_at: Timestamp,
 }
 
 /// What others ask of the judge.
@@ -520,7 +522,7 @@ impl Judge {
         for entry in entries {
             let message = messages.iter().find(|message| message.guid == entry.guid);
             if let Some(message) = message.filter(|message| message.chat.is_some()) {
-                let row = Arrived { message: message.clone(), arrival: entry.arrival };
+                let row = Arrived { message: message.clone(), arrival: entry.arrival, seen_at: entry.seen_at };
                 self.step_inbound(&row, true, &mut round);
             }
         }
@@ -552,7 +554,7 @@ fn blank_entry(row: &Arrived, sender: &str) -> Entry {
         route: None,
         labels: Vec::new(),
         sent_at: message.sent_at,
-        seen_at: Timestamp::now(),
+        seen_at: row.seen_at,
         judged_us: 0,
         failed: false,
     }
