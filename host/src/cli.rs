@@ -7,6 +7,7 @@ mod pairing;
 mod plugin;
 mod serve;
 mod status;
+mod why;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -63,6 +64,8 @@ enum Command {
     Rpc(serve::Rpc),
     /// Show what the daemon does, or what it could do
     Status(status::Status),
+    /// Tell what became of a message, who decided, and why
+    Why(why::Why),
     /// Let strangers in, or not
     Pairing(pairing::Pairing),
     /// See and reload plugins
@@ -84,6 +87,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(&global),
             Command::Rpc(rpc) => rpc.run(&global),
             Command::Status(status) => status.run(&global),
+            Command::Why(why) => why.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),

@@ -38,6 +38,8 @@ const RELEASE_ROWS: usize = 100;
 pub struct Arrived {
     pub message: Arc<Message>,
     pub arrival: Arrival,
+    /// When it was first read.
+    pub seen_at: Timestamp,
 }
 
 /// What others ask of the judge.
@@ -59,6 +61,13 @@ pub enum Request {
     Plugins(oneshot::Sender<Vec<PluginReport>>),
     /// Notes where the stream begins, before any row.
     StartAt(RowId, String),
+}
+
+impl Request {
+    /// What only the policies can answer, so that it waits until they are in force.
+    fn needs_policies(&self) -> bool {
+        !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::StartAt(..))
+    }
 }
 
 /// Who waits and who is in.
@@ -110,8 +119,8 @@ pub struct Judge {
     waiting: HashMap<ChatId, VecDeque<RowId>>,
     /// Rows that could not be committed, to be judged again.
     retry: VecDeque<Arrived>,
-    /// What was asked before there were policies to answer it.
-    deferred: Vec<Request>,
+    /// Requests from before the first policies were in force.
+    early: Vec<Request>,
     outbox_wake: Arc<tokio::sync::Notify>,
     stats: Arc<Stats>,
 }
@@ -172,7 +181,7 @@ impl Judge {
             tail: None,
             waiting: HashMap::new(),
             retry: VecDeque::new(),
-            deferred: Vec::new(),
+            early: Vec::new(),
             outbox_wake: parts.outbox_wake,
             stats: parts.stats,
         }
@@ -383,10 +392,8 @@ impl Judge {
     }
 
     fn answer(&mut self, request: Request) {
-        let needs_policies = !matches!(request, Request::Install(..) | Request::Plugins(_) | Request::StartAt(..));
-        if needs_policies && !self.chain.is_installed() {
-            self.deferred.push(request);
-            return;
+        if request.needs_policies() && !self.chain.is_installed() {
+            return self.early.push(request);
         }
         // Whoever asked may be gone by now; what was done stands all the same.
         match request {
@@ -400,12 +407,7 @@ impl Judge {
             Request::Approve(code, reply) => drop(reply.send(self.approve(&code))),
             Request::Deny(code, reply) => drop(reply.send(self.deny(&code))),
             Request::Revoke(address, reply) => drop(reply.send(self.revoke(&address))),
-            Request::Install(install, reply) => {
-                drop(reply.send(self.install(*install)));
-                for request in std::mem::take(&mut self.deferred) {
-                    self.answer(request);
-                }
-            }
+            Request::Install(install, reply) => drop(reply.send(self.install(*install))),
             Request::Plugins(reply) => drop(reply.send(self.chain.report())),
             Request::StartAt(head, guid) => {
                 if let Err(error) = self.state.set_tail(head, &guid) {
@@ -463,6 +465,9 @@ impl Judge {
             self.settings = settings.clone();
         }
         let installed = self.chain.install(install, &self.state);
+        for request in std::mem::take(&mut self.early) {
+            self.answer(request);
+        }
         if !installed.changed.is_empty() {
             let released = self.release_failed();
             if released > 0 {
@@ -517,7 +522,7 @@ impl Judge {
         for entry in entries {
             let message = messages.iter().find(|message| message.guid == entry.guid);
             if let Some(message) = message.filter(|message| message.chat.is_some()) {
-                let row = Arrived { message: message.clone(), arrival: entry.arrival };
+                let row = Arrived { message: message.clone(), arrival: entry.arrival, seen_at: entry.seen_at };
                 self.step_inbound(&row, true, &mut round);
             }
         }
@@ -549,7 +554,7 @@ fn blank_entry(row: &Arrived, sender: &str) -> Entry {
         route: None,
         labels: Vec::new(),
         sent_at: message.sent_at,
-        seen_at: Timestamp::now(),
+        seen_at: row.seen_at,
         judged_us: 0,
         failed: false,
     }

@@ -7,10 +7,13 @@ pub mod params;
 pub mod wire;
 
 mod chats;
+mod journal;
 mod messages;
 mod pairing;
 mod plugins;
 mod send;
+mod send_status;
+mod stats;
 mod status;
 mod verdicts;
 pub mod watch;
@@ -75,13 +78,20 @@ const METHODS: &[Method] = &[
     method("status", Lane::Read, false),
     method("watch.unsubscribe", Lane::Control, false),
     method("chats.list", Lane::Read, true),
+    method("chats.get", Lane::Read, true),
+    method("messages.stats", Lane::Read, true),
     method("messages.history", Lane::Read, true),
+    method("messages.search", Lane::Read, true),
+    method("messages.after", Lane::Read, true),
+    method("messages.scheduled", Lane::Read, true),
     method("watch.subscribe", Lane::Control, true),
+    method("message.send_status", Lane::Read, true),
     method("send", Lane::Mutation, false),
     method("pairing.list", Lane::Read, false),
     method("pairing.approve", Lane::Mutation, false),
     method("pairing.deny", Lane::Mutation, false),
     method("pairing.revoke", Lane::Mutation, false),
+    method("journal.explain", Lane::Read, true),
     method("plugins.list", Lane::Read, false),
     method("plugins.reload", Lane::Mutation, false),
 ];
@@ -146,6 +156,14 @@ impl Service {
                 status::status(self).await
             }
             "chats.list" => chats::list(self, Params::new(method, map, chats::LIST_KEYS)?).await,
+            "chats.get" => chats::get(self, &Params::new(method, map, &["chat_id"])?).await,
+            "messages.stats" => stats::stats(self, Params::new(method, map, stats::KEYS)?).await,
+            "messages.search" => messages::search(self, Params::new(method, map, messages::SEARCH_KEYS)?).await,
+            "messages.after" => messages::after(self, Params::new(method, map, messages::AFTER_KEYS)?).await,
+            "messages.scheduled" => {
+                messages::scheduled(self, Params::new(method, map, messages::SCHEDULED_KEYS)?).await
+            }
+            "message.send_status" => send_status::send_status(self, &Params::new(method, map, &["guid"])?).await,
             "messages.history" => messages::history(self, Params::new(method, map, messages::HISTORY_KEYS)?).await,
             "send" => send::send(self, Params::new(method, map, send::KEYS)?).await,
             "pairing.list" => {
@@ -155,6 +173,7 @@ impl Service {
             "pairing.approve" => pairing::approve(self, &Params::new(method, map, &["code"])?).await,
             "pairing.deny" => pairing::deny(self, &Params::new(method, map, &["code"])?).await,
             "pairing.revoke" => pairing::revoke(self, &Params::new(method, map, &["address"])?).await,
+            "journal.explain" => journal::explain(self, &Params::new(method, map, &["guid", "rowid"])?).await,
             "plugins.list" => {
                 Params::new(method, map, &[])?;
                 plugins::list(self).await

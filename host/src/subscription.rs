@@ -176,6 +176,8 @@ impl Hub {
     /// Sets the place in the stream before the first message.
     pub fn start_at(&self, head: RowId) {
         self.inner.lock().head = Some(head);
+        // A subscription that came before waits for this.
+        self.head.send_replace(Some(head));
     }
 
     pub fn subscriber_count(&self) -> usize {

@@ -1,4 +1,4 @@
-//! `chats.list`.
+//! `chats.list` and `chats.get`.
 
 use serde::Serialize;
 
@@ -26,4 +26,11 @@ pub async fn list(service: &Service, params: Params) -> Answer {
     };
     let chats = service.readers.with(read).await?;
     answer(&Chats { chats: chats.iter().map(wire::Chat::new).collect() })
+}
+
+pub async fn get(service: &Service, params: &Params) -> Answer {
+    let id = params.required_chat_id()?;
+    let chat = service.readers.with(move |reader| reader.chatdb.chat(id)).await?;
+    let chat = chat.ok_or_else(|| RpcError::params(format!("Chat not found: {id}")))?;
+    answer(&wire::Group::new(&chat))
 }

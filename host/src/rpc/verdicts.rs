@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::error::RpcError;
 use super::{Service, wire};
 use crate::journal::{self, Entry};
@@ -76,7 +78,8 @@ async fn preview(service: &Service, messages: Vec<Arc<Message>>) -> Result<HashM
         return Ok(HashMap::new());
     }
     let ids: Vec<RowId> = messages.iter().map(|message| message.id).collect();
-    let rows = messages.into_iter().map(|message| Arrived { message, arrival: Arrival::CatchUp }).collect();
+    let seen_at = Timestamp::now();
+    let rows = messages.into_iter().map(|message| Arrived { message, arrival: Arrival::CatchUp, seen_at }).collect();
     let decisions = service.ask(|reply| Request::Preview(rows, reply)).await?;
     let delivered = ids.into_iter().zip(decisions).filter_map(|(id, decision)| {
         let Verdict::Deliver { route, labels } = decision.verdict else { return None };

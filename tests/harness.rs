@@ -1,0 +1,57 @@
+//! What the tests stand on: a simulated Mac in a folder of its own, the real program, and clients that wait for
+//! events with a deadline that nothing healthy comes near.
+
+mod client;
+mod daemon;
+mod home;
+mod inject;
+
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+pub use client::{Client, Refusal};
+pub use daemon::TestDaemon;
+pub use home::{Answered, Home, Stdio, signal};
+pub use inject::Injector;
+
+/// Long enough for a machine that is busy with everything else; what takes longer has failed.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Admitted by [`FRIENDS`].
+pub const FRIEND: &str = "+14155550101";
+pub const OTHER_FRIEND: &str = "+14155550102";
+pub const STRANGER: &str = "+14155550199";
+
+/// Admits the friends. Only the policy that this takes: each one is compiled for each daemon, at a third of a second.
+pub const FRIENDS: &str = "[policy]\nbundled = ['allowlist']\nallow_from = ['+14155550101', '+14155550102']\n";
+
+/// The same with all bundled policies: strangers get a pairing code.
+pub const FRIENDS_AND_STRANGERS: &str = "[policy]\nallow_from = ['+14155550101', '+14155550102']\n";
+
+/// For what has no event: looks again and again until there is something to be seen.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < DEADLINE, "{what}: not within {} s", DEADLINE.as_secs());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits for a process, and ends it where it does not end by itself.
+pub fn wait_for(child: &mut Child, what: &str) -> ExitStatus {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child of ours") {
+            return status;
+        }
+        if began.elapsed() > DEADLINE {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{what} did not end within {} s", DEADLINE.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
