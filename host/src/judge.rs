@@ -247,6 +247,9 @@ impl Judge {
         }
         let is_judged = !message.is_from_me && message.tapback.is_none();
         match (&message.chat, is_judged) {
+            (Some(_), is_judged) if message.preview_of.is_some() => {
+                round.batch.entries.extend(is_judged.then(|| self.folded(row)));
+            }
             (None, false) => {}
             (None, true) => round.batch.entries.push(self.unjoined(row)),
             (Some(_), false) => round.events.push(Arc::new(Published::new(message.clone(), None, message.id))),
@@ -296,6 +299,13 @@ impl Judge {
             direct_route,
             now: Timestamp::now(),
         }
+    }
+
+    /// A preview of a link that its text has: subscribers have heard of it with the text.
+    fn folded(&self, row: &Arrived) -> Entry {
+        let sender = self.settings.normalizer.comparable(&row.message.sender);
+        let reason = row.message.preview_of.as_ref().map(|text| format!("the preview of a link in {text}"));
+        Entry { verdict: journal::FOLDED.to_owned(), reason, ..blank_entry(row, &sender) }
     }
 
     fn unjoined(&self, row: &Arrived) -> Entry {
@@ -460,11 +470,12 @@ impl Judge {
     }
 
     fn install(&mut self, install: Install) -> Installed {
-        if let Some(settings) = &install.settings {
-            self.waiting.clear();
-            self.settings = settings.clone();
-        }
+        let (settings, all_or_nothing) = (install.settings.clone(), install.all_or_nothing);
         let installed = self.chain.install(install, &self.state);
+        if !all_or_nothing || installed.refused.is_empty() {
+            self.waiting.clear();
+            self.settings = settings;
+        }
         for request in std::mem::take(&mut self.early) {
             self.answer(request);
         }
