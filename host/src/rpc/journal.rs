@@ -59,7 +59,7 @@ fn look_up(reader: &Reader, guid: Option<String>, rowid: Option<RowId>) -> Resul
     };
     let guid = message.as_ref().map(|message| message.guid.clone()).or(guid);
     let entry = match guid {
-        Some(guid) => journal::by_guid(reader.state.connection(), &guid).map_err(RpcError::internal)?,
+        Some(guid) => journal::by_guid(reader.state()?.connection(), &guid).map_err(RpcError::internal)?,
         None => None,
     };
     Ok(Found { message, entry })
