@@ -3,8 +3,10 @@
 mod bridge;
 mod client;
 mod config;
+mod lines;
 mod pairing;
 mod plugin;
+mod read;
 mod serve;
 mod status;
 mod why;
@@ -66,6 +68,8 @@ enum Command {
     Status(status::Status),
     /// Tell what became of a message, who decided, and why
     Why(why::Why),
+    #[command(flatten)]
+    Read(read::Read),
     /// Let strangers in, or not
     Pairing(pairing::Pairing),
     /// See and reload plugins
@@ -88,6 +92,7 @@ impl Cli {
             Command::Rpc(rpc) => rpc.run(&global),
             Command::Status(status) => status.run(&global),
             Command::Why(why) => why.run(&global),
+            Command::Read(read) => read.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),

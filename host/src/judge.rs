@@ -9,15 +9,19 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+mod context;
+mod held;
+mod pairing;
+
+pub use pairing::{Approval, PairingError, PairingState};
+
 use crate::address::Normalizer;
 use crate::chain::{Chain, Install, Installed, PluginReport};
 use crate::chatdb::ChatDb;
 use crate::journal::{self, Entry};
 use crate::message::{Arrival, ChatId, Message, RowId};
 use crate::outbox::record;
-use crate::plugin::{PairingRefusal, PairingRequest};
 use crate::policy::{Decision, Failure, Hold, Inbound, Verdict, judge};
-use crate::rpc::wire;
 use crate::state::{Batch, StateDb};
 use crate::subscription::{Delivery, Hub, Published};
 
@@ -29,9 +33,6 @@ const BATCH_TIME: Duration = Duration::from_millis(5);
 
 /// After a failed commit (a full disk, say), until it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// Held messages that are judged again at a time.
-const RELEASE_ROWS: usize = 100;
 
 /// A row of chat.db on its way to a verdict.
 #[derive(Clone, Debug)]
@@ -68,28 +69,6 @@ impl Request {
     fn needs_policies(&self) -> bool {
         !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::StartAt(..))
     }
-}
-
-/// Who waits and who is in.
-pub struct PairingState {
-    pub pending: Vec<PairingRequest>,
-    pub paired: Vec<String>,
-}
-
-/// An approved stranger, and how many of the messages that waited were delivered.
-pub struct Approval {
-    pub address: String,
-    pub released: usize,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum PairingError {
-    #[error("no pending request has this code; `pairing list` shows those that do")]
-    UnknownCode,
-    #[error("this code has expired; the sender gets a new one with the next message")]
-    Expired,
-    #[error("the pairing policy failed: {0}")]
-    Failed(#[from] Failure),
 }
 
 /// What the configuration tells the judge itself.
@@ -247,6 +226,9 @@ impl Judge {
         }
         let is_judged = !message.is_from_me && message.tapback.is_none();
         match (&message.chat, is_judged) {
+            (Some(_), is_judged) if message.preview_of.is_some() => {
+                round.batch.entries.extend(is_judged.then(|| self.folded(row)));
+            }
             (None, false) => {}
             (None, true) => round.batch.entries.push(self.unjoined(row)),
             (Some(_), false) => round.events.push(Arc::new(Published::new(message.clone(), None, message.id))),
@@ -298,6 +280,13 @@ impl Judge {
         }
     }
 
+    /// A preview of a link that its text has: subscribers have heard of it with the text.
+    fn folded(&self, row: &Arrived) -> Entry {
+        let sender = self.settings.normalizer.comparable(&row.message.sender);
+        let reason = row.message.preview_of.as_ref().map(|text| format!("the preview of a link in {text}"));
+        Entry { verdict: journal::FOLDED.to_owned(), reason, ..blank_entry(row, &sender) }
+    }
+
     fn unjoined(&self, row: &Arrived) -> Entry {
         let sender = self.settings.normalizer.comparable(&row.message.sender);
         let reason = Some("never joined to a chat by Messages".to_owned());
@@ -337,47 +326,6 @@ impl Judge {
         for entry in entries {
             *stats.verdicts.entry(entry.verdict.clone()).or_default() += 1;
         }
-    }
-
-    fn observe(&mut self, message: &Message) {
-        let Some(chat) = &message.chat else { return };
-        let worth_showing = !message.text.trim().is_empty() || !message.attachments.is_empty();
-        if self.settings.history_limit == 0 || !worth_showing {
-            return;
-        }
-        let limit = self.settings.history_limit;
-        let waiting = self.waiting_in(chat.id);
-        waiting.push_back(message.id);
-        while waiting.len() > limit {
-            waiting.pop_front();
-        }
-    }
-
-    fn waiting_in(&mut self, chat: ChatId) -> &mut VecDeque<RowId> {
-        let (state, limit) = (&self.state, self.settings.history_limit);
-        self.waiting.entry(chat).or_insert_with(|| {
-            journal::waiting_context(state.connection(), chat, limit).map(VecDeque::from).unwrap_or_default()
-        })
-    }
-
-    /// The observed messages of this chat, which ride along with `message` and with no later one.
-    fn take_context(&mut self, message: &Message, round: &mut Round) -> Vec<wire::ContextMessage> {
-        let Some(chat) = &message.chat else { return Vec::new() };
-        // A message that was held may be older than some that were observed since.
-        let (waiting, later) = self.waiting_in(chat.id).drain(..).partition::<Vec<_>, _>(|id| *id < message.id);
-        self.waiting_in(chat.id).extend(later);
-        if waiting.is_empty() {
-            return Vec::new();
-        }
-        let context = match self.read(&waiting) {
-            Ok(rows) => rows.iter().map(|row| wire::ContextMessage::from(&**row)).collect(),
-            Err(error) => {
-                tracing::warn!(%error, "could not read the context of a message");
-                Vec::new()
-            }
-        };
-        round.batch.contexts.push((message.id, waiting));
-        context
     }
 
     fn read(&mut self, ids: &[RowId]) -> Result<Vec<Arc<Message>>, crate::chatdb::Error> {
@@ -427,44 +375,18 @@ impl Judge {
         decisions
     }
 
-    fn pairing_state(&mut self) -> Result<PairingState, Failure> {
-        let pairing = self.chain.pairing()?;
-        let state = PairingState { pending: pairing.pairing_pending()?, paired: pairing.pairing_paired()? };
-        let _ = self.commit(Round::default());
-        Ok(state)
-    }
-
-    fn approve(&mut self, code: &str) -> Result<Approval, PairingError> {
-        let address = self.chain.pairing()?.pairing_approve(code)?.map_err(PairingError::from)?;
-        self.keep_answer()?;
-        let released = if self.settings.release_held { self.release_of(&address) } else { 0 };
-        Ok(Approval { address, released })
-    }
-
-    fn deny(&mut self, code: &str) -> Result<String, PairingError> {
-        let address = self.chain.pairing()?.pairing_deny(code)?.map_err(PairingError::from)?;
-        self.keep_answer()?;
-        Ok(address)
-    }
-
-    fn revoke(&mut self, address: &str) -> Result<bool, Failure> {
-        let address = self.settings.normalizer.comparable(address);
-        let was_paired = self.chain.pairing()?.pairing_unpair(&address)?;
-        self.keep_answer()?;
-        Ok(was_paired)
-    }
-
     /// Commits what a plugin wrote outside of judging; what was not kept did not happen.
     fn keep_answer(&mut self) -> Result<(), Failure> {
         self.commit(Round::default()).map_err(|_| Failure("state.db could not be written; nothing was changed".into()))
     }
 
     fn install(&mut self, install: Install) -> Installed {
-        if let Some(settings) = &install.settings {
-            self.waiting.clear();
-            self.settings = settings.clone();
-        }
+        let (settings, all_or_nothing) = (install.settings.clone(), install.all_or_nothing);
         let installed = self.chain.install(install, &self.state);
+        if !all_or_nothing || installed.refused.is_empty() {
+            self.waiting.clear();
+            self.settings = settings;
+        }
         for request in std::mem::take(&mut self.early) {
             self.answer(request);
         }
@@ -475,68 +397,6 @@ impl Judge {
             }
         }
         installed
-    }
-
-    /// Judges again what was held because a policy failed. How many got a verdict.
-    fn release_failed(&mut self) -> usize {
-        self.release(true, |_| true)
-    }
-
-    fn release_of(&mut self, address: &str) -> usize {
-        self.release(false, |entry| entry.sender == address)
-    }
-
-    fn release(&mut self, failed: bool, wanted: impl Fn(&Entry) -> bool) -> usize {
-        let mut released = 0;
-        let mut after = RowId(0);
-        loop {
-            let held = journal::held(self.state.connection(), failed, after, RELEASE_ROWS);
-            let held = held.unwrap_or_else(|error| {
-                tracing::error!(%error, "held messages could not be read");
-                Vec::new()
-            });
-            let Some(last) = held.last() else { return released };
-            after = last.message;
-            let wanted: Vec<Entry> = held.into_iter().filter(|entry| wanted(entry)).collect();
-            match self.judge_again(&wanted) {
-                Some(count) => released += count,
-                None => return released,
-            }
-        }
-    }
-
-    /// `None` where chat.db or state.db cannot be used now: what is held stays held.
-    fn judge_again(&mut self, entries: &[Entry]) -> Option<usize> {
-        if entries.is_empty() {
-            return Some(0);
-        }
-        let ids: Vec<RowId> = entries.iter().map(|entry| entry.message).collect();
-        let messages = match self.read(&ids) {
-            Ok(messages) => messages,
-            Err(error) => {
-                tracing::warn!(%error, "held messages stay held");
-                return None;
-            }
-        };
-        let mut round = Round::default();
-        for entry in entries {
-            let message = messages.iter().find(|message| message.guid == entry.guid);
-            if let Some(message) = message.filter(|message| message.chat.is_some()) {
-                let row = Arrived { message: message.clone(), arrival: entry.arrival, seen_at: entry.seen_at };
-                self.step_inbound(&row, true, &mut round);
-            }
-        }
-        let released = round.batch.entries.iter().filter(|entry| entry.verdict != "held").count();
-        self.commit(round).ok().map(|()| released)
-    }
-}
-
-impl From<PairingRefusal> for PairingError {
-    fn from(refusal: PairingRefusal) -> PairingError {
-        match refusal {
-            PairingRefusal::UnknownCode => PairingError::UnknownCode,
-            PairingRefusal::Expired => PairingError::Expired,
-        }
     }
 }
 

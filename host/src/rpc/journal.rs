@@ -59,7 +59,7 @@ fn look_up(reader: &Reader, guid: Option<String>, rowid: Option<RowId>) -> Resul
     };
     let guid = message.as_ref().map(|message| message.guid.clone()).or(guid);
     let entry = match guid {
-        Some(guid) => journal::by_guid(reader.state.connection(), &guid).map_err(RpcError::internal)?,
+        Some(guid) => journal::by_guid(reader.state()?.connection(), &guid).map_err(RpcError::internal)?,
         None => None,
     };
     Ok(Found { message, entry })
@@ -131,6 +131,7 @@ fn judged(entry: &Entry) -> Vec<String> {
         }
         "rejected" => format!("Rejected by {by}: {reason}."),
         "dropped" => format!("Admitted, but dropped by {by}: {reason}."),
+        journal::FOLDED => format!("Not a message of its own: {reason}."),
         journal::UNJOINED => "Messages never put it into a chat, so it was not delivered.".to_owned(),
         other => format!("{other} by {by}: {reason}."),
     };

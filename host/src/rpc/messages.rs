@@ -11,6 +11,7 @@ use super::params::Params;
 use super::{Answer, Service, answer, verdicts, wire};
 use crate::chatdb::{After, History, Scheduled, Search, TextMatch};
 use crate::message::{self, RowId};
+use crate::readers::{Reader, Readers};
 
 pub const HISTORY_KEYS: &[&str] =
     &["chat_id", "limit", "participants", "start", "end", "attachments", "convert_attachments"];
@@ -37,7 +38,7 @@ fn messages(messages: &[message::Message], attachments: bool) -> Answer {
     answer(&Messages { messages: messages.iter().map(|message| wire::Message::new(message, attachments)).collect() })
 }
 
-pub async fn history(service: &Service, params: Params) -> Answer {
+pub async fn history(readers: &Arc<Readers>, params: Params) -> Answer {
     let query = History {
         chat: params.required_chat_id()?,
         limit: params.limit(50)?,
@@ -47,10 +48,10 @@ pub async fn history(service: &Service, params: Params) -> Answer {
     };
     let attachments = params.flag(&["attachments"])?;
     params.flag(&["convert_attachments"])?;
-    messages(&service.readers.with(move |reader| reader.chatdb.history(&query)).await?, attachments)
+    messages(&readers.with(move |reader| reader.chatdb.history(&query)).await?, attachments)
 }
 
-pub async fn search(service: &Service, params: Params) -> Answer {
+pub async fn search(readers: &Arc<Readers>, params: Params) -> Answer {
     let text = params.string(&["query"])?.unwrap_or_default().trim().to_owned();
     if text.is_empty() {
         return Err(RpcError::params("query must be a non-empty string"));
@@ -66,7 +67,7 @@ pub async fn search(service: &Service, params: Params) -> Answer {
         return Err(out_of_range());
     }
     let query = Search { text, matching, limit };
-    messages(&service.readers.with(move |reader| reader.chatdb.search(&query)).await?, false)
+    messages(&readers.with(move |reader| reader.chatdb.search(&query)).await?, false)
 }
 
 #[derive(Serialize)]
@@ -106,15 +107,15 @@ pub async fn after(service: &Service, params: Params) -> Answer {
     answer(&Page { messages: shown.collect(), next_rowid: page.next_rowid.0, has_more: page.has_more })
 }
 
-pub async fn scheduled(service: &Service, params: Params) -> Answer {
+pub async fn scheduled(readers: &Arc<Readers>, params: Params) -> Answer {
     let limit = params.limit(50)?;
-    let read = move |reader: &crate::readers::Reader| {
+    let read = move |reader: &Reader| {
         if !reader.chatdb.schema().features().scheduled_messages {
             return Err(RpcError::params(NO_SCHEDULE));
         }
         Ok(reader.chatdb.scheduled(Timestamp::now(), limit)?)
     };
-    let scheduled = service.readers.with(read).await?;
+    let scheduled = readers.with(read).await?;
     answer(&json!({"messages": scheduled.iter().map(scheduled_object).collect::<Vec<_>>()}))
 }
 

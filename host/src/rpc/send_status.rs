@@ -1,20 +1,23 @@
 //! `message.send_status`: what Messages wrote down about a message that was sent.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::error::RpcError;
 use super::params::Params;
-use super::{Answer, Service, answer, wire};
+use super::{Answer, answer, wire};
 use crate::chatdb::SendStatus;
+use crate::readers::Readers;
 
-pub async fn send_status(service: &Service, params: &Params) -> Answer {
+pub async fn send_status(readers: &Arc<Readers>, params: &Params) -> Answer {
     let guid = params.string(&["guid"])?.unwrap_or_default().trim().to_owned();
     if guid.is_empty() {
         return Err(RpcError::params("guid is required"));
     }
     let asked = guid.clone();
-    let found = service.readers.with(move |reader| reader.chatdb.send_status(&asked)).await?;
+    let found = readers.with(move |reader| reader.chatdb.send_status(&asked)).await?;
     let mut object = json!({
         "ok": true,
         "guid": found.as_ref().map_or(&guid, |found| &found.guid),

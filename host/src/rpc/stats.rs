@@ -1,20 +1,22 @@
 //! `messages.stats`: how many messages, by chat, sender, service and day.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::error::RpcError;
 use super::params::Params;
-use super::{Answer, Service, answer};
+use super::{Answer, answer};
 use crate::chatdb::{ChatName, MediaCount, MediaStats, Stats, StatsQuery};
 use crate::message::ChatId;
-use crate::readers::Reader;
+use crate::readers::{Reader, Readers};
 
 pub const KEYS: &[&str] = &["chat_id", "time_zone", "include_media"];
 
 const NO_MEDIA: &str = "media statistics are unavailable because attachment tables are missing";
 
-pub async fn stats(service: &Service, params: Params) -> Answer {
+pub async fn stats(readers: &Arc<Readers>, params: Params) -> Answer {
     let chat = match params.integer(&["chat_id"])? {
         Some(id) if id < 1 => {
             return Err(RpcError::params(format!("chat_id must be a positive rowid (received {id})")));
@@ -31,7 +33,7 @@ pub async fn stats(service: &Service, params: Params) -> Answer {
     let include_media = params.flag(&["include_media"])?;
     let zone_name = time_zone.iana_name().unwrap_or("UTC").to_owned();
     let query = StatsQuery { chat, time_zone, include_media };
-    let stats = service.readers.with(move |reader| count(reader, &query)).await?;
+    let stats = readers.with(move |reader| count(reader, &query)).await?;
     answer(&object(&stats, &zone_name))
 }
 

@@ -23,7 +23,7 @@ pub async fn initialize(service: &Service, params: &Params) -> Answer {
 
 pub async fn status(service: &Service) -> Answer {
     let probe = service.readers.with(|reader| {
-        let held = journal::held_count(reader.state.connection()).unwrap_or(0);
+        let held = journal::held_count(reader.state()?.connection()).unwrap_or(0);
         Ok::<_, RpcError>((reader.chatdb.schema().features(), held))
     });
     let probed = probe.await;

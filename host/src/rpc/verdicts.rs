@@ -43,7 +43,7 @@ struct Recorded {
 
 impl Recorded {
     fn read(reader: &Reader, first: RowId, last: RowId) -> Result<Recorded, RpcError> {
-        let state = reader.state.connection();
+        let state = reader.state()?.connection();
         let entries = journal::between(state, first, last).map_err(RpcError::internal)?;
         let mut contexts = HashMap::new();
         for entry in entries.iter().filter(|entry| entry.is_delivered()) {

@@ -245,11 +245,14 @@ impl Page {
     /// What of this page may be delivered.
     async fn judged(self, service: &Service) -> Result<Vec<Published>, RpcError> {
         let mut deliveries = verdicts::deliveries(service, &self.rows).await?;
-        let published = self.rows.into_iter().filter(|message| message.chat.is_some()).filter_map(|message| {
-            let (id, is_judged) = (message.id, verdicts::is_judged(&message));
-            let delivery = deliveries.remove(&id);
-            (!is_judged || delivery.is_some()).then(|| Published::new(message, delivery, id))
-        });
+        let published =
+            self.rows.into_iter().filter(|message| message.chat.is_some() && message.preview_of.is_none()).filter_map(
+                |message| {
+                    let (id, is_judged) = (message.id, verdicts::is_judged(&message));
+                    let delivery = deliveries.remove(&id);
+                    (!is_judged || delivery.is_some()).then(|| Published::new(message, delivery, id))
+                },
+            );
         Ok(published.collect())
     }
 }
