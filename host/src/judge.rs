@@ -450,16 +450,17 @@ impl Judge {
         self.commit(Round::default()).map_err(|_| Failure("state.db could not be written; nothing was changed".into()))
     }
 
-    fn install(&mut self, install: Install) -> Installed {
-        if let Some(settings) = &install.settings {
-            self.waiting.clear();
-            self.settings = settings.clone();
-        }
+    fn install(&mut self, mut install: Install) -> Installed {
+        let settings = install.settings.take();
         let installed = self.chain.install(install, &self.state);
+        if let Some(settings) = settings.filter(|_| !installed.is_refused) {
+            self.waiting.clear();
+            self.settings = settings;
+        }
         for request in std::mem::take(&mut self.early) {
             self.answer(request);
         }
-        if !installed.changed.is_empty() {
+        if !installed.changed.is_empty() || !installed.removed.is_empty() {
             let released = self.release_failed();
             if released > 0 {
                 tracing::info!(released, "messages that a failed policy had held were judged again");
