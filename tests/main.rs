@@ -2,7 +2,10 @@
 
 mod harness;
 
+mod crash;
 mod groups;
 mod inbound;
 mod outbound;
 mod pairing;
+mod policy;
+mod reload;

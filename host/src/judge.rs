@@ -381,16 +381,16 @@ impl Judge {
     }
 
     fn install(&mut self, install: Install) -> Installed {
-        let (settings, all_or_nothing) = (install.settings.clone(), install.all_or_nothing);
+        let settings = install.settings.clone();
         let installed = self.chain.install(install, &self.state);
-        if !all_or_nothing || installed.refused.is_empty() {
+        if !installed.is_refused {
             self.waiting.clear();
             self.settings = settings;
         }
         for request in std::mem::take(&mut self.early) {
             self.answer(request);
         }
-        if !installed.changed.is_empty() {
+        if !installed.changed.is_empty() || !installed.removed.is_empty() {
             let released = self.release_failed();
             if released > 0 {
                 tracing::info!(released, "messages that a failed policy had held were judged again");
