@@ -6,6 +6,7 @@ mod crash;
 mod groups;
 mod inbound;
 mod outbound;
+mod owner;
 mod pairing;
 mod policy;
 mod reload;
