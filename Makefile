@@ -57,9 +57,11 @@ fresh:
 	.ci/fresh $(FRESH)
 
 examples:
+	mkdir -p $(FRESH)/examples
 	cargo build --locked
 	$(IMSGD) config check --config examples/config.toml
-	.ci/examples
+	$(IN_WASM) $(IMSGD) plugin build $(EXAMPLE) --out $(FRESH)/examples/quiet-hours.wasm
+	.ci/examples $(IMSGD) $(FRESH)/examples/quiet-hours.wasm
 
 plugins:
 	cargo build --locked
