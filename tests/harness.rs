@@ -3,6 +3,7 @@
 
 mod client;
 mod daemon;
+mod guests;
 mod home;
 mod inject;
 
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 pub use client::{Client, Refusal};
 pub use daemon::TestDaemon;
+pub use guests::{HOSTILE, hostile_build, wrong_components};
 pub use home::{Answered, Home, Stdio, signal};
 pub use inject::Injector;
 

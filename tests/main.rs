@@ -9,7 +9,11 @@
 
 mod harness;
 
+mod crash;
 mod groups;
 mod inbound;
 mod outbound;
+mod owner;
 mod pairing;
+mod policy;
+mod reload;

@@ -36,7 +36,8 @@ pub struct Install {
     pub candidates: Vec<Candidate>,
     pub settings: Settings,
     pub normalizer: Arc<Normalizer>,
-    /// A bad configuration changes nothing; a bad file changes only its own plugin.
+    /// A bad configuration changes nothing; a bad file changes only its own plugin. What had been refused before for the
+    /// same reason is no fault of the configuration.
     pub all_or_nothing: bool,
 }
 
@@ -48,6 +49,8 @@ pub struct Installed {
     pub removed: Vec<String>,
     /// Plugins that were refused, with the reason. Where an older version ran, it still does.
     pub refused: Vec<(String, String)>,
+    /// Nothing was changed, because not everything could be.
+    pub is_refused: bool,
 }
 
 /// One plugin as `plugins.list` shows it.
@@ -121,8 +124,9 @@ impl Chain {
             };
             started.push(member);
         }
-        if install.all_or_nothing && !installed.refused.is_empty() && self.is_installed {
-            return Installed { refused: installed.refused, ..Installed::default() };
+        let is_new = |(name, why): &(String, String)| self.refused.get(name) != Some(why);
+        if install.all_or_nothing && self.is_installed && installed.refused.iter().any(is_new) {
+            return Installed { refused: installed.refused, is_refused: true, ..Installed::default() };
         }
         self.replace(&install.candidates, started, state, &mut installed);
         installed

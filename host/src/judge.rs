@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 mod context;
+mod echo;
 mod held;
 mod pairing;
 
@@ -98,6 +99,7 @@ pub struct Judge {
     waiting: HashMap<ChatId, VecDeque<RowId>>,
     /// Rows that could not be committed, to be judged again.
     retry: VecDeque<Arrived>,
+    echoes: echo::Echoes,
     /// Requests from before the first policies were in force.
     early: Vec<Request>,
     outbox_wake: Arc<tokio::sync::Notify>,
@@ -160,6 +162,7 @@ impl Judge {
             tail: None,
             waiting: HashMap::new(),
             retry: VecDeque::new(),
+            echoes: echo::Echoes::default(),
             early: Vec::new(),
             outbox_wake: parts.outbox_wake,
             stats: parts.stats,
@@ -231,8 +234,14 @@ impl Judge {
             }
             (None, false) => {}
             (None, true) => round.batch.entries.push(self.unjoined(row)),
-            (Some(_), false) => round.events.push(Arc::new(Published::new(message.clone(), None, message.id))),
-            (Some(_), true) => self.step_inbound(row, false, round),
+            (Some(_), false) => {
+                self.echoes.note(message, &self.settings.normalizer);
+                round.events.push(Arc::new(Published::new(message.clone(), None, message.id)));
+            }
+            (Some(_), true) => match self.echoes.take(message, &self.settings.normalizer) {
+                Some(own) => round.batch.entries.push(self.echo(row, &own)),
+                None => self.step_inbound(row, false, round),
+            },
         }
     }
 
@@ -285,6 +294,13 @@ impl Judge {
         let sender = self.settings.normalizer.comparable(&row.message.sender);
         let reason = row.message.preview_of.as_ref().map(|text| format!("the preview of a link in {text}"));
         Entry { verdict: journal::FOLDED.to_owned(), reason, ..blank_entry(row, &sender) }
+    }
+
+    /// Our own words, which the chat has once already.
+    fn echo(&self, row: &Arrived, own: &str) -> Entry {
+        let sender = self.settings.normalizer.comparable(&row.message.sender);
+        let reason = Some(format!("the echo of our own message {own}"));
+        Entry { verdict: journal::ECHO.to_owned(), reason, ..blank_entry(row, &sender) }
     }
 
     fn unjoined(&self, row: &Arrived) -> Entry {
@@ -381,16 +397,16 @@ impl Judge {
     }
 
     fn install(&mut self, install: Install) -> Installed {
-        let (settings, all_or_nothing) = (install.settings.clone(), install.all_or_nothing);
+        let settings = install.settings.clone();
         let installed = self.chain.install(install, &self.state);
-        if !all_or_nothing || installed.refused.is_empty() {
+        if !installed.is_refused {
             self.waiting.clear();
             self.settings = settings;
         }
         for request in std::mem::take(&mut self.early) {
             self.answer(request);
         }
-        if !installed.changed.is_empty() {
+        if !installed.changed.is_empty() || !installed.removed.is_empty() {
             let released = self.release_failed();
             if released > 0 {
                 tracing::info!(released, "messages that a failed policy had held were judged again");

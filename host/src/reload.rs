@@ -113,8 +113,7 @@ impl Thread {
             tracing::warn!("{text}");
         }
         let installed = self.install(&config, Some(&old));
-        let is_config_refused = !installed.refused.is_empty() && installed.changed.is_empty();
-        if is_config_refused && *config.path == *old.path && !is_same_policy(&config, &old) {
+        if installed.is_refused {
             let reasons: Vec<String> = installed.refused.iter().map(|(name, why)| format!("{name}: {why}")).collect();
             return Err(self.refuse_config(reasons.join("; ")));
         }

@@ -194,6 +194,13 @@ impl Client {
     }
 }
 
+impl Drop for Client {
+    /// The thread that reads has the other end open until imsgd closes its side.
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 fn text(message: &Value) -> &str {
     message["text"].as_str().expect("a text")
 }

@@ -66,8 +66,9 @@ impl Home {
         self.path("chat.db")
     }
 
+    /// In a folder that imsgd makes.
     pub fn socket(&self) -> PathBuf {
-        self.path("s")
+        self.path("run/s")
     }
 
     pub fn plugins(&self) -> PathBuf {
@@ -179,6 +180,11 @@ impl Home {
     /// Waits for the osascript call with this number, counted from 0.
     pub fn sent_call(&self, number: usize) -> Value {
         eventually("osascript is called", || self.sent().get(number).cloned())
+    }
+
+    /// How far the newest send has come, as it is written down.
+    pub fn outbox_state(&self) -> Option<String> {
+        self.state().query_row("SELECT state FROM outbox ORDER BY id DESC LIMIT 1", [], |row| row.get(0)).ok()
     }
 
     /// A plugin's table, made of the hostile guest with this configuration.

@@ -131,7 +131,7 @@ fn judged(entry: &Entry) -> Vec<String> {
         }
         "rejected" => format!("Rejected by {by}: {reason}."),
         "dropped" => format!("Admitted, but dropped by {by}: {reason}."),
-        journal::FOLDED => format!("Not a message of its own: {reason}."),
+        journal::FOLDED | journal::ECHO => format!("Not a message of its own: {reason}."),
         journal::UNJOINED => "Messages never put it into a chat, so it was not delivered.".to_owned(),
         other => format!("{other} by {by}: {reason}."),
     };
