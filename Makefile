@@ -68,6 +68,7 @@ plugins:
 	set -e; for policy in $(POLICIES); do \
 		$(IN_WASM) $(IMSGD) plugin build plugins/$$policy --out plugins/dist/$$policy.wasm; \
 	done
+	$(IN_WASM) $(IMSGD) plugin build tests/guests/wasi --out tests/guests/wasi.wasm
 
 macos:
 	.ci/macos
