@@ -7,6 +7,7 @@
 # Outside the checkout, so that a fresh clone is quick.
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/imsgd
 CARGO_TARGET_DIR ?= $(CACHE)/target
+override CARGO_TARGET_DIR := $(abspath $(CARGO_TARGET_DIR))
 # Policies: another compiler, another target.
 WASM_TARGET_DIR ?= $(CARGO_TARGET_DIR)-wasm
 FRESH = $(WASM_TARGET_DIR)/dist
