@@ -9,3 +9,5 @@ mod outbound;
 mod pairing;
 mod policy;
 mod reload;
+mod rpc;
+mod socket;

@@ -111,9 +111,10 @@ pub async fn serve(
             Ok(Input::End) | Err(_) => break,
         }
     }
-    let Connection { mut reads, control, mutations, .. } = connection;
+    // What is left of the connection would live on to the end of this function, and the writer waits for its output.
+    let Connection { mut reads, control, mutations, output: of_connection, .. } = connection;
     let _ = closing.0.send(true);
-    drop((control, mutations));
+    drop((control, mutations, of_connection));
     let _ = control_worker.await;
     while reads.join_next().await.is_some() {}
     let _ = mutation_worker.await;

@@ -96,15 +96,27 @@ pub async fn send(program: &Path, order: &Order, limit: Duration) -> Outcome {
         Ok(child) => child,
         Err(error) => return Outcome::NotStarted(format!("could not start {}: {error}", program.display())),
     };
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
     match tokio::time::timeout(limit, talk(&mut child)).await {
-        Ok(outcome) => outcome,
+        Ok(outcome) => {
+            group.0 = None;
+            outcome
+        }
         Err(_) => {
-            if let Some(group) = group {
-                let _ = kill_process_group(group, Signal::KILL);
-            }
+            drop(group);
             let _ = child.wait().await;
             Outcome::Uncertain(format!("osascript did not end within {} seconds and was stopped", limit.as_secs_f32()))
+        }
+    }
+}
+
+/// The child's process group, which ends with this: also where nobody waits for the child any more.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
