@@ -2,7 +2,9 @@
 
 mod harness;
 
+mod cli;
 mod crash;
+mod database;
 mod groups;
 mod inbound;
 mod outbound;

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 #[derive(Subcommand)]
-#[command(disable_help_flag = true)]
 pub enum Bridge {
     #[command(name = "send-rich", hide = true, disable_help_flag = true)]
     SendRich(Rest),
