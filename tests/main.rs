@@ -9,7 +9,10 @@
 
 mod harness;
 
+mod cli;
 mod crash;
+mod database;
+mod dist;
 mod groups;
 mod inbound;
 mod outbound;
@@ -17,3 +20,7 @@ mod owner;
 mod pairing;
 mod policy;
 mod reload;
+mod rpc;
+mod socket;
+mod stdio;
+mod tidy;

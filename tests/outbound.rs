@@ -179,7 +179,7 @@ fn osascript_that_hangs_is_stopped_with_all_that_it_started() {
 }
 
 /// No such process any more, or only what nobody has waited for.
-fn is_gone(pid: i64) -> bool {
+pub fn is_gone(pid: i64) -> bool {
     let ps = std::process::Command::new("/bin/ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
     let state = String::from_utf8_lossy(&ps.stdout).trim().to_owned();
     state.is_empty() || state.starts_with('Z')

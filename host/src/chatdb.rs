@@ -120,7 +120,8 @@ fn hint(source: &(dyn std::error::Error + 'static)) -> &'static str {
         Some(io::ErrorKind::PermissionDenied) => {
             "; give imsgd Full Disk Access in System Settings, Privacy & Security, and start it again"
         }
-        _ => "",
+        Some(io::ErrorKind::NotFound) => "; its -wal file is missing: a copy needs the -wal and -shm files too",
+        _ => "; check that it is the right file, and that imsgd has Full Disk Access in System Settings",
     }
 }
 

@@ -104,17 +104,24 @@ impl Home {
         self.replace(&self.plugins().join(name), component);
     }
 
-    /// The program with these arguments, and an environment that is only ours.
+    /// The program with these arguments and our configuration.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
-        command.args(arguments).args(["--config".as_ref(), self.path("config.toml").as_os_str()]);
-        self.clear_environment(&mut command);
+        let mut command = self.command_bare(arguments);
+        command.args(["--config".as_ref(), self.path("config.toml").as_os_str()]);
         command
     }
 
-    fn clear_environment(&self, command: &mut Command) {
-        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
+    /// The program with only these arguments, and an environment that is only ours.
+    pub fn command_bare(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("PATH", "/usr/bin:/bin")
+            .env("TZ", "UTC");
         command.current_dir(self.folder.path()).stdin(std::process::Stdio::null());
+        command
     }
 
     /// Runs a command to its end.
@@ -122,17 +129,17 @@ impl Home {
         finish(self.command(arguments), &arguments.join(" "))
     }
 
-    /// The same without `--config`, for what stands before all configuration.
+    /// Runs a command to its end, without `--config`.
     pub fn run_bare(&self, arguments: &[&str]) -> Answered {
-        let mut command = Command::new(program());
-        command.args(arguments);
-        self.clear_environment(&mut command);
-        finish(command, &arguments.join(" "))
+        finish(self.command_bare(arguments), &arguments.join(" "))
     }
 
     /// Starts `imsgd` with these arguments as a client on stdio.
     pub fn stdio(&self, arguments: &[&str]) -> Stdio {
-        let mut command = self.command(arguments);
+        self.stdio_of(&mut self.command(arguments))
+    }
+
+    pub fn stdio_of(&self, command: &mut Command) -> Stdio {
         let log = fs::File::options().create(true).append(true).open(self.path("stdio.log")).unwrap();
         command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("imsgd starts");

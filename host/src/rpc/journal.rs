@@ -112,6 +112,7 @@ fn arrived(entry: &Entry) -> String {
 
 fn judged(entry: &Entry) -> Vec<String> {
     let by = match &entry.decided_by {
+        Some((name, version)) if version.is_empty() => format!("the policy {name}"),
         Some((name, version)) => format!("the policy {name} ({version})"),
         None => "no policy".to_owned(),
     };

@@ -109,6 +109,8 @@ impl Door {
                 () = is_set(&mut stop) => break,
             }
         }
+        // Nobody new is let in, and the path is gone before a client that does not read can delay that.
+        drop(self);
         while clients.join_next().await.is_some() {}
     }
 }

@@ -1,0 +1,104 @@
+//! Commands as people and probing gateways run them.
+
+use serde_json::Value;
+
+use crate::harness::{FRIENDS, HOSTILE, Home, TestDaemon};
+
+#[test]
+fn probes_find_what_they_look_for() {
+    let home = Home::without_database("");
+    for (command, said) in [(&["rpc", "--help"][..], "--db"), (&["serve", "-h"], "--socket"), (&["--help"], "pairing")]
+    {
+        let help = home.run_bare(command);
+        assert!(help.status.success() && help.stdout.contains(said), "{command:?}: {help:?}");
+    }
+    let version = home.run_bare(&["--version"]);
+    assert_eq!(version.stdout, format!("imsgd {}\n", env!("CARGO_PKG_VERSION")));
+    let status = home.run_bare(&["status", "--json"]);
+    assert_eq!(status.status.code(), Some(0), "{status:?}");
+    let status: Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(status["running"], false);
+    assert_eq!(status["database"]["ready"], false);
+    let methods = status["rpc_methods"].as_array().unwrap();
+    assert!(methods.iter().any(|method| method == "watch.subscribe"));
+}
+
+#[test]
+fn commands_that_need_the_bridge_say_so_and_fail() {
+    let home = Home::without_database("");
+    for command in [
+        &["send-rich", "--help"][..],
+        &["poll", "send", "--help"],
+        &["tapback", "--chat-id", "1", "--kind", "love"],
+        &["typing"],
+        &["launch"],
+    ] {
+        let answered = home.run_bare(command);
+        assert_eq!(answered.status.code(), Some(1), "{command:?}: {answered:?}");
+        assert!(answered.stderr.contains("private bridge"), "{command:?}: {answered:?}");
+        assert_eq!(answered.stdout, "", "{command:?}");
+    }
+}
+
+#[test]
+fn status_shows_the_daemon() {
+    let home = Home::new(&format!("{FRIENDS}{}", Home::hostile("")));
+    let daemon = TestDaemon::start(home);
+    let screen = daemon.run(&["status"]);
+    assert!(screen.status.success(), "{screen:?}");
+    let pid = format!("running, process {}", daemon.pid());
+    for words in [&pid, "(readable)", "allowlist", "hostile", "broken: could not read"] {
+        assert!(screen.stdout.contains(words), "{words}: {}", screen.stdout);
+    }
+    let json = daemon.run(&["status", "--json"]);
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((&json["running"], &json["imsgd"]["pid"]), (&Value::from(true), &Value::from(daemon.pid())));
+}
+
+#[test]
+fn plugins_are_listed_and_reloaded() {
+    let daemon = TestDaemon::new(FRIENDS);
+    let listed = daemon.run(&["plugin", "list"]);
+    assert!(listed.status.success() && listed.stdout.contains("allowlist"), "{listed:?}");
+    let nothing = daemon.run(&["plugin", "reload"]);
+    assert_eq!((nothing.status.code(), nothing.stdout.as_str()), (Some(0), "nothing has changed\n"));
+    daemon.add_plugin("broken.wasm", b"broken");
+    let refused = daemon.run(&["plugin", "reload"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(refused.stdout.contains("refused: broken: not a WebAssembly component"), "{refused:?}");
+}
+
+#[test]
+fn what_needs_a_daemon_says_how_to_start_one() {
+    let home = Home::new(FRIENDS);
+    for command in [&["pairing", "list"], &["plugin", "list"]] {
+        let answered = home.run(command);
+        assert_eq!(answered.status.code(), Some(1), "{answered:?}");
+        assert!(answered.stderr.contains("start one with `imsgd serve`"), "{answered:?}");
+    }
+}
+
+#[test]
+fn a_configuration_is_checked_with_its_plugins() {
+    let home = Home::new(FRIENDS);
+    let path = home.run(&["config", "path"]);
+    assert_eq!(path.stdout, format!("{}\n", home.path("config.toml").display()));
+    let right = home.run(&["config", "check"]);
+    assert!(right.status.success() && right.stdout.contains("is right"), "{right:?}");
+    for (config, said) in [
+        ("[policy]\nallow_form = []\n", "unknown key `policy.allow_form`; did you mean `allow_from`?".to_owned()),
+        ("[policy]\nttl = 'soon'\n", "must be a time".to_owned()),
+        ("[policy]\ndm_policy = 'everybody'\n", "everybody".to_owned()),
+        (&Home::hostile("on_configure = 'error'"), "told to refuse".to_owned()),
+        ("messages.region = 'Mars'\n", "is not the code of a region".to_owned()),
+        ("not toml", "config.toml".to_owned()),
+    ] {
+        home.add_plugin("hostile.wasm", HOSTILE);
+        home.configure(config);
+        let wrong = home.run(&["config", "check"]);
+        assert_eq!(wrong.status.code(), Some(1), "{config}: {wrong:?}");
+        assert!(wrong.stderr.contains(&said), "{config}: {wrong:?}");
+    }
+    let serve = home.run(&["serve"]);
+    assert!(serve.status.code() == Some(1) && serve.stderr.contains("config.toml"), "{serve:?}");
+}

@@ -1,0 +1,176 @@
+//! chat.db that is missing, is something else, comes late or is replaced.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use imsgd::sim;
+use serde_json::{Value, json};
+
+use crate::harness::{Client, FRIEND, FRIENDS, Home, TestDaemon, eventually};
+
+fn daemon_without_database() -> (TestDaemon, Client) {
+    let mut daemon = TestDaemon::start_without_waiting(Home::without_database(FRIENDS));
+    daemon.wait_until_listening();
+    let client = daemon.connect();
+    (daemon, client)
+}
+
+/// Everything that needs the database is refused, with what to do about it.
+fn check_unavailable(daemon: &TestDaemon, client: &mut Client, said: &[&str]) {
+    for (method, params) in [
+        ("chats.list", json!({})),
+        ("messages.history", json!({"chat_id": 1})),
+        ("watch.subscribe", json!({})),
+        ("watch.subscribe", json!({"since_rowid": 5})),
+        ("send", json!({"chat_id": 1, "text": "x"})),
+    ] {
+        let refusal = client.refused(method, params);
+        assert_eq!((refusal.code, refusal.message.as_str()), (-32002, "Database unavailable"), "{method}");
+        assert_eq!(refusal.data["retryable"], true, "{method}");
+        assert_eq!(refusal.data["path"], daemon.db().to_str().unwrap(), "{method}");
+        let detail = refusal.data["detail"].as_str().unwrap();
+        for words in said {
+            assert!(detail.contains(words), "{method}: {detail}");
+        }
+        // SQLite's own words help nobody.
+        for leak in ["file is not a database", "unable to open", "Error code"] {
+            assert!(!detail.contains(leak), "{method}: {detail}");
+        }
+    }
+    let status = client.ok("status", json!({}));
+    assert_eq!(status["database"]["ready"], false);
+    assert!(status["database"]["error"].as_str().unwrap().contains(said[0]), "{status}");
+    let methods = status["methods"].as_array().unwrap();
+    assert!(methods.contains(&json!("send")) && !methods.contains(&json!("chats.list")));
+}
+
+/// The same process serves it once it is there.
+fn check_recovered(daemon: &TestDaemon, client: &mut Client) {
+    eventually("the database is followed", || client.ok("status", json!({}))["imsgd"]["head"].is_i64().then_some(()));
+    client.subscribe(json!({}));
+    daemon.receive_from(FRIEND, "there it is");
+    assert_eq!(client.texts(1), ["there it is"]);
+    assert_eq!(client.ok("status", json!({}))["database"]["ready"], true);
+    assert_eq!(client.ok("chats.list", json!({}))["chats"][0]["identifier"], FRIEND);
+}
+
+#[test]
+fn a_database_that_is_missing_at_the_start_is_found_when_it_appears() {
+    let (daemon, mut client) = daemon_without_database();
+    check_unavailable(&daemon, &mut client, &["there is no Messages database", "sign in to Messages"]);
+    daemon.make_database(0, 0);
+    check_recovered(&daemon, &mut client);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_named_as_such_until_there_is_one() {
+    let (daemon, mut client) = daemon_without_database();
+    fs::write(daemon.db(), "this is no database, and it is longer than its header would be ".repeat(20)).unwrap();
+    check_unavailable(&daemon, &mut client, &["is not a Messages database"]);
+    fs::remove_file(daemon.db()).unwrap();
+    daemon.make_database(0, 0);
+    check_recovered(&daemon, &mut client);
+}
+
+#[test]
+fn a_database_of_another_program_is_named_as_such() {
+    let (daemon, mut client) = daemon_without_database();
+    let other = rusqlite::Connection::open(daemon.db()).unwrap();
+    other.execute_batch("CREATE TABLE notes (text TEXT)").unwrap();
+    check_unavailable(&daemon, &mut client, &["is not a Messages database"]);
+}
+
+#[test]
+fn who_cannot_read_the_database_is_told_of_full_disk_access() {
+    let (daemon, mut client) = daemon_without_database();
+    daemon.make_database(0, 0);
+    fs::set_permissions(daemon.db(), fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::File::open(daemon.db()).is_ok() {
+        eprintln!("skipped: root may read everything");
+        return;
+    }
+    check_unavailable(&daemon, &mut client, &["cannot read the Messages database", "Full Disk Access"]);
+    fs::set_permissions(daemon.db(), fs::Permissions::from_mode(0o600)).unwrap();
+    check_recovered(&daemon, &mut client);
+}
+
+#[test]
+fn a_direct_send_works_without_a_database() {
+    let (daemon, mut client) = daemon_without_database();
+    let script = "#!/bin/sh\ncat > /dev/null\necho ok\n";
+    daemon.replace(&daemon.path("osascript"), script.as_bytes());
+    fs::set_permissions(daemon.path("osascript"), fs::Permissions::from_mode(0o755)).unwrap();
+    let answer = client.ok("send", json!({"to": FRIEND, "text": "blind"}));
+    assert_eq!((&answer["ok"], answer.get("id"), &answer["parts"]), (&json!(true), None, &json!([])));
+}
+
+/// A database as it is when it was copied alone, without its -wal and -shm.
+fn without_side_files(home: &Home, name: &str) -> PathBuf {
+    let path = home.path(name);
+    sim::init(&path, &sim::Options { chats: 0, messages: 0, ..sim::Options::default() }).unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(connection);
+    path
+}
+
+#[test]
+fn a_copy_without_its_side_files_is_not_ready_until_messages_has_it() {
+    let (daemon, mut client) = daemon_without_database();
+    fs::rename(without_side_files(&daemon, "new.db"), daemon.db()).unwrap();
+    check_unavailable(&daemon, &mut client, &["cannot read the Messages database", "a copy needs the -wal"]);
+    // Whoever writes to it makes the files that were missing.
+    daemon.receive_from("nobody@example.com", "hello");
+    eventually("the database is followed", || client.ok("status", json!({}))["imsgd"]["head"].is_i64().then_some(()));
+    client.ok("chats.list", json!({}));
+}
+
+#[test]
+fn subscribers_are_told_when_the_database_is_replaced_and_can_subscribe_anew() {
+    let daemon = TestDaemon::new(FRIENDS);
+    let mut client = daemon.watch();
+    daemon.receive_from(FRIEND, "in the old one");
+    assert_eq!(client.texts(1), ["in the old one"]);
+    let new = without_side_files(&daemon, "new.db");
+    for file in ["chat.db-wal", "chat.db-shm", "chat.db"] {
+        fs::remove_file(daemon.path(file)).unwrap();
+    }
+    fs::rename(&new, daemon.db()).unwrap();
+    daemon.receive_from(FRIEND, "before anybody looked");
+    let notification = client.notification();
+    assert_eq!(notification["method"], "error", "{notification}");
+    assert_eq!(
+        (&notification["params"]["subscription"], &notification["params"]["terminal"]),
+        (&json!(1), &json!(true))
+    );
+    assert!(notification["params"]["error"]["message"].as_str().unwrap().contains("replaced"), "{notification}");
+    eventually("the new one is followed", || (client.ok("status", json!({}))["imsgd"]["head"] == 1).then_some(()));
+    client.subscribe(json!({}));
+    daemon.receive_from(FRIEND, "in the new one");
+    assert_eq!(client.texts(1), ["in the new one"]);
+}
+
+#[test]
+fn a_renumbered_database_is_followed_on_from_the_same_message() {
+    let mut daemon = TestDaemon::new(FRIENDS);
+    let mut client = daemon.watch();
+    daemon.receive_from(FRIEND, "one");
+    let last = daemon.receive_from(FRIEND, "two");
+    client.texts(2);
+    daemon.kill();
+    let connection = rusqlite::Connection::open(daemon.db()).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF; UPDATE message SET ROWID = ROWID + 1000; UPDATE chat_message_join SET message_id = message_id + 1000",
+        )
+        .unwrap();
+    drop(connection);
+    daemon.receive_from(FRIEND, "three");
+    daemon.start_again();
+    let mut client = daemon.connect();
+    client.subscribe(json!({"since_rowid": last.rowid.0 + 1000}));
+    assert_eq!(client.texts(1), ["three"]);
+    let delivered: Value = daemon.status()["imsgd"]["verdicts"]["delivered"].clone();
+    assert_eq!(delivered, 1, "what was judged before is not judged again");
+}
