@@ -37,9 +37,10 @@ const KEY_BYTES: usize = 256;
 pub async fn send(service: &Service, params: Params) -> Answer {
     let request = check(&params)?;
     let (reply, result) = oneshot::channel();
-    let stopping = || RpcError::busy("server is shutting down");
-    service.outbox.send(Job { request, reply }).await.map_err(|_| stopping())?;
-    answer(&result.await.map_err(|_| stopping())??)
+    let not_taken = |_| RpcError::not_started("imsgd is stopping; nothing was sent");
+    service.outbox.send(Job { request, reply }).await.map_err(not_taken)?;
+    let lost = |_| RpcError::may_have_completed("imsgd stopped while this was being sent");
+    answer(&result.await.map_err(lost)??)
 }
 
 fn check(params: &Params) -> Result<SendRequest, RpcError> {
