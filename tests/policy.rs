@@ -14,8 +14,10 @@ fn daemon_with(config: &str) -> TestDaemon {
     TestDaemon::start(home)
 }
 
-/// A daemon whose hostile plugin does `deed` to messages that have `bad` in them.
-fn check_deed(deed: &str, cause: &str) {
+/// A daemon whose hostile plugin does `deed` to messages that have `bad` in them, which are held for one of `causes`:
+/// where a deed takes long, either of two limits may end it.
+fn check_deed(deed: &str, causes: &[&str]) {
+    let names_cause = |said: &Value| causes.iter().any(|cause| said.as_str().is_some_and(|said| said.contains(cause)));
     let daemon = daemon_with(&format!("on_filter = '{deed}', only_text = 'bad'"));
     let mut client = daemon.watch();
     let held: Vec<_> = ["bad 1", "bad 2"].map(|text| daemon.receive_from(FRIEND, text)).into();
@@ -26,7 +28,7 @@ fn check_deed(deed: &str, cause: &str) {
         let entry = daemon.journal(&message.guid).unwrap();
         let by = (&entry["verdict"], &entry["decided_by"], &entry["failed"]);
         assert_eq!(by, (&json!("held"), &json!("hostile"), &json!(true)), "{deed}");
-        assert!(entry["reason"].as_str().unwrap().contains(cause), "{deed}: {entry}");
+        assert!(names_cause(&entry["reason"]), "{deed}: {entry}");
     }
     let status = daemon.status();
     assert_eq!(status["imsgd"]["held"], 2, "{deed}");
@@ -34,7 +36,7 @@ fn check_deed(deed: &str, cause: &str) {
     let listed = daemon.plugin("hostile").unwrap();
     for report in [of_status, &listed] {
         assert_eq!((&report["failures"], &report["state"]), (&json!(2), &json!("ready")), "{deed}");
-        assert!(report["last_failure"].as_str().unwrap().contains(cause), "{deed}: {report}");
+        assert!(names_cause(&report["last_failure"]), "{deed}: {report}");
     }
     daemon.configure(&hostile("label = 'fine'"));
     daemon.reload();
@@ -50,48 +52,48 @@ fn check_deed(deed: &str, cause: &str) {
 
 #[test]
 fn a_plugin_that_loops_is_cut_off_and_its_messages_are_held() {
-    check_deed("loop", "time limit");
+    check_deed("loop", &["time limit"]);
 }
 
 #[test]
 fn a_plugin_that_traps_holds_its_messages() {
-    check_deed("trap", "unreachable");
+    check_deed("trap", &["unreachable"]);
 }
 
 #[test]
 fn a_plugin_that_eats_memory_is_stopped_and_its_messages_are_held() {
-    check_deed("eat_memory", "memory limit");
+    check_deed("eat_memory", &["memory limit", "time limit"]);
 }
 
 #[test]
 fn a_plugin_that_overflows_its_stack_holds_its_messages() {
     // Rust's own stack lies at the bottom of the guest's memory, and ends before wasm's does.
-    check_deed("stack_overflow", "out of bounds memory access");
+    check_deed("stack_overflow", &["out of bounds memory access"]);
 }
 
 #[test]
 fn a_plugin_with_huge_output_holds_its_messages() {
-    check_deed("huge_output", "fuel allocated for hostcalls");
+    check_deed("huge_output", &["fuel allocated for hostcalls"]);
 }
 
 #[test]
 fn a_plugin_with_a_million_labels_holds_its_messages() {
-    check_deed("huge_list", "fuel allocated for hostcalls");
+    check_deed("huge_list", &["fuel allocated for hostcalls", "time limit"]);
 }
 
 #[test]
 fn a_plugin_that_hogs_the_store_holds_its_messages() {
-    check_deed("hog_store", "store limit");
+    check_deed("hog_store", &["store limit"]);
 }
 
 #[test]
 fn a_plugin_that_wants_too_many_random_bytes_holds_its_messages() {
-    check_deed("random_huge", "random limit");
+    check_deed("random_huge", &["random limit"]);
 }
 
 #[test]
 fn a_plugin_that_floods_the_log_holds_its_messages() {
-    check_deed("log_flood", "time limit");
+    check_deed("log_flood", &["time limit"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn replace(daemon: &TestDaemon, number: u8) {
     let file = daemon.plugins().join("hostile.wasm");
     match number % 3 {
         0 => {
-            let label = if number % 2 == 0 { "even" } else { "odd" };
+            let label = if number.is_multiple_of(2) { "even" } else { "odd" };
             daemon.configure(&format!("{FRIENDS}{}", Home::hostile(&format!("label = '{label}'"))));
         }
         1 => daemon.add_plugin("hostile.wasm", &hostile_build(number)),
