@@ -1,5 +1,12 @@
 //! Tests of the real program: real database files, sockets, child processes and components.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers, too, say what they expect by failing"
+)]
+
 mod harness;
 
 mod cli;
@@ -9,6 +16,7 @@ mod dist;
 mod groups;
 mod inbound;
 mod outbound;
+mod owner;
 mod pairing;
 mod policy;
 mod reload;

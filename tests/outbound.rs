@@ -246,7 +246,6 @@ fn a_key_whose_send_never_began_may_be_used_again() {
 }
 
 #[test]
-#[ignore = "imsgd does not know the twin of its own message yet (D7 of the design)"]
 fn our_own_message_to_ourselves_comes_back_as_no_order() {
     let daemon = TestDaemon::new("[policy]\nbundled = ['allowlist']\ndm_policy = 'open'\nallow_from = ['*']\n");
     let mut client = daemon.watch();

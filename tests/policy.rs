@@ -14,10 +14,9 @@ fn daemon_with(config: &str) -> TestDaemon {
     TestDaemon::start(home)
 }
 
-/// A daemon whose hostile plugin does `deed` to messages that have `bad` in them, which are held for one of `causes`:
-/// where a deed takes long, either of two limits may end it.
+/// A daemon whose hostile plugin does `deed` to messages that have `bad` in them.
 fn check_deed(deed: &str, causes: &[&str]) {
-    let names_cause = |said: &Value| causes.iter().any(|cause| said.as_str().is_some_and(|said| said.contains(cause)));
+    let is_cause = |said: &Value| causes.iter().any(|cause| said.as_str().is_some_and(|said| said.contains(cause)));
     let daemon = daemon_with(&format!("on_filter = '{deed}', only_text = 'bad'"));
     let mut client = daemon.watch();
     let held: Vec<_> = ["bad 1", "bad 2"].map(|text| daemon.receive_from(FRIEND, text)).into();
@@ -28,7 +27,7 @@ fn check_deed(deed: &str, causes: &[&str]) {
         let entry = daemon.journal(&message.guid).unwrap();
         let by = (&entry["verdict"], &entry["decided_by"], &entry["failed"]);
         assert_eq!(by, (&json!("held"), &json!("hostile"), &json!(true)), "{deed}");
-        assert!(names_cause(&entry["reason"]), "{deed}: {entry}");
+        assert!(is_cause(&entry["reason"]), "{deed}: {entry}");
     }
     let status = daemon.status();
     assert_eq!(status["imsgd"]["held"], 2, "{deed}");
@@ -36,7 +35,7 @@ fn check_deed(deed: &str, causes: &[&str]) {
     let listed = daemon.plugin("hostile").unwrap();
     for report in [of_status, &listed] {
         assert_eq!((&report["failures"], &report["state"]), (&json!(2), &json!("ready")), "{deed}");
-        assert!(names_cause(&report["last_failure"]), "{deed}: {report}");
+        assert!(is_cause(&report["last_failure"]), "{deed}: {report}");
     }
     daemon.configure(&hostile("label = 'fine'"));
     daemon.reload();
@@ -62,7 +61,7 @@ fn a_plugin_that_traps_holds_its_messages() {
 
 #[test]
 fn a_plugin_that_eats_memory_is_stopped_and_its_messages_are_held() {
-    check_deed("eat_memory", &["memory limit", "time limit"]);
+    check_deed("eat_memory", &["memory limit"]);
 }
 
 #[test]
@@ -78,6 +77,7 @@ fn a_plugin_with_huge_output_holds_its_messages() {
 
 #[test]
 fn a_plugin_with_a_million_labels_holds_its_messages() {
+    // Making them takes about as long as a call may: which limit is met first is up to the machine.
     check_deed("huge_list", &["fuel allocated for hostcalls", "time limit"]);
 }
 

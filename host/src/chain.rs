@@ -31,10 +31,10 @@ pub enum Source {
     File(PathBuf),
 }
 
-/// A set of plugins to put in force, with the settings that belong to it where they changed.
+/// A set of plugins to put in force, with the settings that belong to it.
 pub struct Install {
     pub candidates: Vec<Candidate>,
-    pub settings: Option<Settings>,
+    pub settings: Settings,
     pub normalizer: Arc<Normalizer>,
     /// A bad configuration changes nothing; a bad file changes only its own plugin. What had been refused before for the
     /// same reason is no fault of the configuration.

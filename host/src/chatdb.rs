@@ -255,7 +255,11 @@ impl ChatDb {
                 row::JOINS
             );
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            self.filled(&sql, params![after.0, limit])
+            let mut rows = self.filled(&sql, params![after.0, limit])?;
+            for row in &mut rows {
+                row.message.preview_of = previews::text_repeated_by(self, &row.message)?;
+            }
+            Ok(rows)
         })
     }
 

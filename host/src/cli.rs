@@ -3,10 +3,13 @@
 mod bridge;
 mod client;
 mod config;
+mod lines;
 mod pairing;
 mod plugin;
+mod read;
 mod serve;
 mod status;
+mod why;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -63,6 +66,10 @@ enum Command {
     Rpc(serve::Rpc),
     /// Show what the daemon does, or what it could do
     Status(status::Status),
+    /// Tell what became of a message, who decided, and why
+    Why(why::Why),
+    #[command(flatten)]
+    Read(read::Read),
     /// Let strangers in, or not
     Pairing(pairing::Pairing),
     /// See and reload plugins
@@ -84,6 +91,8 @@ impl Cli {
             Command::Serve(serve) => serve.run(&global),
             Command::Rpc(rpc) => rpc.run(&global),
             Command::Status(status) => status.run(&global),
+            Command::Why(why) => why.run(&global),
+            Command::Read(read) => read.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),

@@ -28,6 +28,12 @@ pub struct Config {
     pub plugin: Vec<PluginTable>,
     #[serde(skip)]
     pub path: PathBuf,
+    /// The command line named another database than the file: what the file says of state is not that one's.
+    #[serde(skip)]
+    is_other_db: bool,
+    /// The command line named the socket.
+    #[serde(skip)]
+    is_socket_named: bool,
 }
 
 /// Where Messages is.
@@ -248,13 +254,16 @@ impl Config {
     }
 
     fn overridden(mut self, overrides: &Overrides) -> Result<Config, Error> {
+        let of_file = canonical(&self.messages.db);
         if let Some(db) = &overrides.db {
             self.messages.db.clone_from(db);
         }
-        self.messages.db = absolute(&expand(&self.messages.db));
+        self.messages.db = canonical(&self.messages.db);
+        self.is_other_db = self.messages.db != of_file;
         self.path = absolute(&self.path);
         if let Some(socket) = &overrides.socket {
             self.server.socket = Some(socket.clone());
+            self.is_socket_named = true;
         }
         if self.server.state_dir.is_none() && etcetera::choose_base_strategy().is_err() {
             return Err(Error::NoHome);
@@ -287,23 +296,30 @@ impl Config {
 
     /// Where this database's state is kept.
     pub fn state_dir(&self) -> PathBuf {
-        if let Some(folder) = &self.server.state_dir {
-            return expand(folder);
-        }
-        let base = etcetera::choose_base_strategy().ok().and_then(|base| base.state_dir().or(Some(base.data_dir())));
-        let base = base.unwrap_or_default().join("imsgd");
-        if self.messages.db == expand(Path::new(DEFAULT_DB)) {
-            return base;
+        let folder = match &self.server.state_dir {
+            Some(folder) => expand(folder),
+            None => {
+                let base = etcetera::choose_base_strategy().ok();
+                let base = base.and_then(|base| base.state_dir().or(Some(base.data_dir()))).unwrap_or_default();
+                base.join("imsgd")
+            }
+        };
+        let is_usual = match &self.server.state_dir {
+            Some(_) => !self.is_other_db,
+            None => self.messages.db == canonical(Path::new(DEFAULT_DB)),
+        };
+        if is_usual {
+            return folder;
         }
         // Each other database has its own daemon, and so its own state and socket.
-        let db = std::path::absolute(&self.messages.db).unwrap_or_else(|_| self.messages.db.clone());
-        let digest = Sha256::digest(db.as_os_str().as_encoded_bytes());
+        let digest = Sha256::digest(self.messages.db.as_os_str().as_encoded_bytes());
         let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        base.join(format!("db-{short}"))
+        folder.join(format!("db-{short}"))
     }
 
     pub fn socket(&self) -> PathBuf {
-        self.server.socket.as_deref().map_or_else(|| self.state_dir().join("imsgd.sock"), expand)
+        let of_file = self.server.socket.as_deref().filter(|_| !self.is_other_db || self.is_socket_named);
+        of_file.map_or_else(|| self.state_dir().join("imsgd.sock"), expand)
     }
 
     pub fn plugins_dir(&self) -> PathBuf {
@@ -370,6 +386,20 @@ pub fn expand(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), std::env::home_dir()) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path.to_owned(),
+    }
+}
+
+/// The one name of a database, however it is spelled: two spellings must not get two daemons.
+fn canonical(path: &Path) -> PathBuf {
+    let path = absolute(&expand(path));
+    if let Ok(found) = std::fs::canonicalize(&path) {
+        return found;
+    }
+    // It may not be there yet, in a folder that is.
+    let folder = path.parent().and_then(|folder| std::fs::canonicalize(folder).ok());
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path,
     }
 }
 

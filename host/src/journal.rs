@@ -40,7 +40,7 @@ pub struct Entry {
     /// As compared: E.164 number or lower-case e-mail address.
     pub sender: String,
     pub arrival: Arrival,
-    /// `delivered`, `observed`, `held`, `rejected`, `dropped` or `unjoined`.
+    /// `delivered`, `observed`, `held`, `rejected`, `dropped`, `folded`, `echo` or `unjoined`.
     pub verdict: String,
     /// Name of the plugin, and its version.
     pub decided_by: Option<(String, String)>,
@@ -54,6 +54,12 @@ pub struct Entry {
     /// Held because a policy failed, not because a stranger waits.
     pub failed: bool,
 }
+
+/// A preview of a link that stands in a message of its own.
+pub const FOLDED: &str = "folded";
+
+/// The second row of a message to ourselves.
+pub const ECHO: &str = "echo";
 
 /// A row that Messages never joined to a chat.
 pub const UNJOINED: &str = "unjoined";

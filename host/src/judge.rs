@@ -9,15 +9,20 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+mod context;
+mod echo;
+mod held;
+mod pairing;
+
+pub use pairing::{Approval, PairingError, PairingState};
+
 use crate::address::Normalizer;
 use crate::chain::{Chain, Install, Installed, PluginReport};
 use crate::chatdb::ChatDb;
 use crate::journal::{self, Entry};
 use crate::message::{Arrival, ChatId, Message, RowId};
 use crate::outbox::record;
-use crate::plugin::{PairingRefusal, PairingRequest};
 use crate::policy::{Decision, Failure, Hold, Inbound, Verdict, judge};
-use crate::rpc::wire;
 use crate::state::{Batch, StateDb};
 use crate::subscription::{Delivery, Hub, Published};
 
@@ -30,14 +35,13 @@ const BATCH_TIME: Duration = Duration::from_millis(5);
 /// After a failed commit (a full disk, say), until it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Held messages that are judged again at a time.
-const RELEASE_ROWS: usize = 100;
-
 /// A row of chat.db on its way to a verdict.
 #[derive(Clone, Debug)]
 pub struct Arrived {
     pub message: Arc<Message>,
     pub arrival: Arrival,
+    /// When it was first read.
+    pub seen_at: Timestamp,
 }
 
 /// What others ask of the judge.
@@ -68,28 +72,6 @@ impl Request {
     }
 }
 
-/// Who waits and who is in.
-pub struct PairingState {
-    pub pending: Vec<PairingRequest>,
-    pub paired: Vec<String>,
-}
-
-/// An approved stranger, and how many of the messages that waited were delivered.
-pub struct Approval {
-    pub address: String,
-    pub released: usize,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum PairingError {
-    #[error("no pending request has this code; `pairing list` shows those that do")]
-    UnknownCode,
-    #[error("this code has expired; the sender gets a new one with the next message")]
-    Expired,
-    #[error("the pairing policy failed: {0}")]
-    Failed(#[from] Failure),
-}
-
 /// What the configuration tells the judge itself.
 #[derive(Clone)]
 pub struct Settings {
@@ -117,6 +99,7 @@ pub struct Judge {
     waiting: HashMap<ChatId, VecDeque<RowId>>,
     /// Rows that could not be committed, to be judged again.
     retry: VecDeque<Arrived>,
+    echoes: echo::Echoes,
     /// Requests from before the first policies were in force.
     early: Vec<Request>,
     outbox_wake: Arc<tokio::sync::Notify>,
@@ -179,6 +162,7 @@ impl Judge {
             tail: None,
             waiting: HashMap::new(),
             retry: VecDeque::new(),
+            echoes: echo::Echoes::default(),
             early: Vec::new(),
             outbox_wake: parts.outbox_wake,
             stats: parts.stats,
@@ -245,10 +229,19 @@ impl Judge {
         }
         let is_judged = !message.is_from_me && message.tapback.is_none();
         match (&message.chat, is_judged) {
+            (Some(_), is_judged) if message.preview_of.is_some() => {
+                round.batch.entries.extend(is_judged.then(|| self.folded(row)));
+            }
             (None, false) => {}
             (None, true) => round.batch.entries.push(self.unjoined(row)),
-            (Some(_), false) => round.events.push(Arc::new(Published::new(message.clone(), None, message.id))),
-            (Some(_), true) => self.step_inbound(row, false, round),
+            (Some(_), false) => {
+                self.echoes.note(message, &self.settings.normalizer);
+                round.events.push(Arc::new(Published::new(message.clone(), None, message.id)));
+            }
+            (Some(_), true) => match self.echoes.take(message, &self.settings.normalizer) {
+                Some(own) => round.batch.entries.push(self.echo(row, &own)),
+                None => self.step_inbound(row, false, round),
+            },
         }
     }
 
@@ -264,7 +257,9 @@ impl Judge {
                 let decided_by = decision.decided_by.map(|(name, _)| name);
                 let context = self.take_context(message, round);
                 let delivery = Delivery { route, labels, decided_by, arrival: row.arrival, held: was_held, context };
-                round.events.push(Arc::new(Published::new(message.clone(), Some(delivery), message.id)));
+                // A message that was held lies behind what was handed out since.
+                let cursor = self.tail.map_or(message.id, |tail| tail.max(message.id));
+                round.events.push(Arc::new(Published::new(message.clone(), Some(delivery), cursor)));
             }
             Verdict::Observe => self.observe(message),
             Verdict::Hold(Hold::Introduction(Some(challenge))) => {
@@ -294,6 +289,20 @@ impl Judge {
         }
     }
 
+    /// A preview of a link that its text has: subscribers have heard of it with the text.
+    fn folded(&self, row: &Arrived) -> Entry {
+        let sender = self.settings.normalizer.comparable(&row.message.sender);
+        let reason = row.message.preview_of.as_ref().map(|text| format!("the preview of a link in {text}"));
+        Entry { verdict: journal::FOLDED.to_owned(), reason, ..blank_entry(row, &sender) }
+    }
+
+    /// Our own words, which the chat has once already.
+    fn echo(&self, row: &Arrived, own: &str) -> Entry {
+        let sender = self.settings.normalizer.comparable(&row.message.sender);
+        let reason = Some(format!("the echo of our own message {own}"));
+        Entry { verdict: journal::ECHO.to_owned(), reason, ..blank_entry(row, &sender) }
+    }
+
     fn unjoined(&self, row: &Arrived) -> Entry {
         let sender = self.settings.normalizer.comparable(&row.message.sender);
         let reason = Some("never joined to a chat by Messages".to_owned());
@@ -303,6 +312,9 @@ impl Judge {
     /// Commits a round and publishes it; gives its rows back where that failed, as if they had never been judged.
     fn commit(&mut self, mut round: Round) -> Result<(), Vec<Arrived>> {
         round.batch.writes = self.chain.take_writes();
+        if round.rows.is_empty() && round.batch.is_empty() {
+            return Ok(());
+        }
         if let Err(error) = self.state.commit(&round.batch) {
             tracing::error!(%error, rows = round.rows.len(), "verdicts could not be kept; judging again in a moment");
             self.stats.inner.lock().last_error = Some(error.to_string());
@@ -330,45 +342,6 @@ impl Judge {
         for entry in entries {
             *stats.verdicts.entry(entry.verdict.clone()).or_default() += 1;
         }
-    }
-
-    fn observe(&mut self, message: &Message) {
-        let Some(chat) = &message.chat else { return };
-        let worth_showing = !message.text.trim().is_empty() || !message.attachments.is_empty();
-        if self.settings.history_limit == 0 || !worth_showing {
-            return;
-        }
-        let limit = self.settings.history_limit;
-        let waiting = self.waiting_in(chat.id);
-        waiting.push_back(message.id);
-        while waiting.len() > limit {
-            waiting.pop_front();
-        }
-    }
-
-    fn waiting_in(&mut self, chat: ChatId) -> &mut VecDeque<RowId> {
-        let (state, limit) = (&self.state, self.settings.history_limit);
-        self.waiting.entry(chat).or_insert_with(|| {
-            journal::waiting_context(state.connection(), chat, limit).map(VecDeque::from).unwrap_or_default()
-        })
-    }
-
-    /// The observed messages of this chat, which ride along with `message` and with no later one.
-    fn take_context(&mut self, message: &Message, round: &mut Round) -> Vec<wire::ContextMessage> {
-        let Some(chat) = &message.chat else { return Vec::new() };
-        let waiting: Vec<RowId> = self.waiting_in(chat.id).drain(..).filter(|id| *id < message.id).collect();
-        if waiting.is_empty() {
-            return Vec::new();
-        }
-        let context = match self.read(&waiting) {
-            Ok(rows) => rows.iter().map(|row| wire::ContextMessage::from(&**row)).collect(),
-            Err(error) => {
-                tracing::warn!(%error, "could not read the context of a message");
-                Vec::new()
-            }
-        };
-        round.batch.contexts.push((message.id, waiting));
-        context
     }
 
     fn read(&mut self, ids: &[RowId]) -> Result<Vec<Arc<Message>>, crate::chatdb::Error> {
@@ -418,42 +391,15 @@ impl Judge {
         decisions
     }
 
-    fn pairing_state(&mut self) -> Result<PairingState, Failure> {
-        let pairing = self.chain.pairing()?;
-        let state = PairingState { pending: pairing.pairing_pending()?, paired: pairing.pairing_paired()? };
-        let _ = self.commit(Round::default());
-        Ok(state)
-    }
-
-    fn approve(&mut self, code: &str) -> Result<Approval, PairingError> {
-        let address = self.chain.pairing()?.pairing_approve(code)?.map_err(PairingError::from)?;
-        self.keep_answer()?;
-        let released = if self.settings.release_held { self.release_of(&address) } else { 0 };
-        Ok(Approval { address, released })
-    }
-
-    fn deny(&mut self, code: &str) -> Result<String, PairingError> {
-        let address = self.chain.pairing()?.pairing_deny(code)?.map_err(PairingError::from)?;
-        self.keep_answer()?;
-        Ok(address)
-    }
-
-    fn revoke(&mut self, address: &str) -> Result<bool, Failure> {
-        let address = self.settings.normalizer.comparable(address);
-        let was_paired = self.chain.pairing()?.pairing_unpair(&address)?;
-        self.keep_answer()?;
-        Ok(was_paired)
-    }
-
     /// Commits what a plugin wrote outside of judging; what was not kept did not happen.
     fn keep_answer(&mut self) -> Result<(), Failure> {
         self.commit(Round::default()).map_err(|_| Failure("state.db could not be written; nothing was changed".into()))
     }
 
-    fn install(&mut self, mut install: Install) -> Installed {
-        let settings = install.settings.take();
+    fn install(&mut self, install: Install) -> Installed {
+        let settings = install.settings.clone();
         let installed = self.chain.install(install, &self.state);
-        if let Some(settings) = settings.filter(|_| !installed.is_refused) {
+        if !installed.is_refused {
             self.waiting.clear();
             self.settings = settings;
         }
@@ -467,68 +413,6 @@ impl Judge {
             }
         }
         installed
-    }
-
-    /// Judges again what was held because a policy failed. How many got a verdict.
-    fn release_failed(&mut self) -> usize {
-        self.release(true, |_| true)
-    }
-
-    fn release_of(&mut self, address: &str) -> usize {
-        self.release(false, |entry| entry.sender == address)
-    }
-
-    fn release(&mut self, failed: bool, wanted: impl Fn(&Entry) -> bool) -> usize {
-        let mut released = 0;
-        let mut after = RowId(0);
-        loop {
-            let held = journal::held(self.state.connection(), failed, after, RELEASE_ROWS);
-            let held = held.unwrap_or_else(|error| {
-                tracing::error!(%error, "held messages could not be read");
-                Vec::new()
-            });
-            let Some(last) = held.last() else { return released };
-            after = last.message;
-            let wanted: Vec<Entry> = held.into_iter().filter(|entry| wanted(entry)).collect();
-            match self.judge_again(&wanted) {
-                Some(count) => released += count,
-                None => return released,
-            }
-        }
-    }
-
-    /// `None` where chat.db or state.db cannot be used now: what is held stays held.
-    fn judge_again(&mut self, entries: &[Entry]) -> Option<usize> {
-        if entries.is_empty() {
-            return Some(0);
-        }
-        let ids: Vec<RowId> = entries.iter().map(|entry| entry.message).collect();
-        let messages = match self.read(&ids) {
-            Ok(messages) => messages,
-            Err(error) => {
-                tracing::warn!(%error, "held messages stay held");
-                return None;
-            }
-        };
-        let mut round = Round::default();
-        for entry in entries {
-            let message = messages.iter().find(|message| message.guid == entry.guid);
-            if let Some(message) = message.filter(|message| message.chat.is_some()) {
-                let row = Arrived { message: message.clone(), arrival: entry.arrival };
-                self.step_inbound(&row, true, &mut round);
-            }
-        }
-        let released = round.batch.entries.iter().filter(|entry| entry.verdict != "held").count();
-        self.commit(round).ok().map(|()| released)
-    }
-}
-
-impl From<PairingRefusal> for PairingError {
-    fn from(refusal: PairingRefusal) -> PairingError {
-        match refusal {
-            PairingRefusal::UnknownCode => PairingError::UnknownCode,
-            PairingRefusal::Expired => PairingError::Expired,
-        }
     }
 }
 
@@ -546,7 +430,7 @@ fn blank_entry(row: &Arrived, sender: &str) -> Entry {
         route: None,
         labels: Vec::new(),
         sent_at: message.sent_at,
-        seen_at: Timestamp::now(),
+        seen_at: row.seen_at,
         judged_us: 0,
         failed: false,
     }

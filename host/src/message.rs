@@ -197,6 +197,8 @@ pub struct Message {
     pub destination_caller_id: Option<String>,
     pub balloon_bundle_id: Option<String>,
     pub url_preview: Option<UrlPreview>,
+    /// The guid of the text that says all that this row does: Messages wrote it as the preview of a link in there.
+    pub preview_of: Option<String>,
     /// Inbound rows of databases that have the column.
     pub is_read: Option<bool>,
     pub read_at: Option<Timestamp>,

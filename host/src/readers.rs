@@ -1,5 +1,6 @@
 //! Connections for requests that read: a few, each used by one request at a time, on threads of their own.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
@@ -12,10 +13,20 @@ use crate::state::StateDb;
 /// Requests that read at the same time, of all clients together.
 const READERS: usize = 8;
 
-/// One connection to chat.db, and one to state.db for the journal.
+/// One connection to chat.db, and one to state.db for those who ask for the journal.
 pub struct Reader {
     pub chatdb: ChatDb,
-    pub state: StateDb,
+    state: OnceCell<StateDb>,
+    state_path: PathBuf,
+}
+
+impl Reader {
+    pub fn state(&self) -> Result<&StateDb, RpcError> {
+        if self.state.get().is_none() {
+            let _ = self.state.set(StateDb::open(&self.state_path)?);
+        }
+        self.state.get().ok_or_else(|| RpcError::internal("state.db is not open"))
+    }
 }
 
 /// Opens connections when they are first needed, and again when another file has the database's name.
@@ -64,7 +75,7 @@ impl Readers {
                 // The others are of the same file.
                 self.idle.lock().retain(|reader| reader.chatdb.is_current());
                 let chatdb = ChatDb::open(&self.chatdb)?;
-                Ok(Reader { chatdb, state: StateDb::open(&self.state)? })
+                Ok(Reader { chatdb, state: OnceCell::new(), state_path: self.state.clone() })
             }
         }
     }

@@ -136,7 +136,7 @@ impl Thread {
         let Some(normalizer) = Normalizer::new(&config.messages.region).map(Arc::new) else {
             return Installed::default();
         };
-        let settings = Some(settings(config, normalizer.clone()));
+        let settings = settings(config, normalizer.clone());
         let install = Install { candidates, settings, normalizer, all_or_nothing };
         let (reply, answer) = oneshot::channel();
         if self.parts.judge.blocking_send(Request::Install(Box::new(install), reply)).is_err() {

@@ -7,11 +7,15 @@ pub mod params;
 pub mod wire;
 
 mod chats;
+mod journal;
 mod messages;
 mod pairing;
 mod plugins;
 mod send;
+mod send_status;
+mod stats;
 mod status;
+mod verdicts;
 pub mod watch;
 
 use std::path::PathBuf;
@@ -19,6 +23,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
@@ -74,13 +79,20 @@ const METHODS: &[Method] = &[
     method("status", Lane::Read, false),
     method("watch.unsubscribe", Lane::Control, false),
     method("chats.list", Lane::Read, true),
+    method("chats.get", Lane::Read, true),
+    method("messages.stats", Lane::Read, true),
     method("messages.history", Lane::Read, true),
+    method("messages.search", Lane::Read, true),
+    method("messages.after", Lane::Read, true),
+    method("messages.scheduled", Lane::Read, true),
     method("watch.subscribe", Lane::Control, true),
+    method("message.send_status", Lane::Read, true),
     method("send", Lane::Mutation, false),
     method("pairing.list", Lane::Read, false),
     method("pairing.approve", Lane::Mutation, false),
     method("pairing.deny", Lane::Mutation, false),
     method("pairing.revoke", Lane::Mutation, false),
+    method("journal.explain", Lane::Read, true),
     method("plugins.list", Lane::Read, false),
     method("plugins.reload", Lane::Mutation, false),
 ];
@@ -144,8 +156,7 @@ impl Service {
                 Params::new(method, map, &[])?;
                 status::status(self).await
             }
-            "chats.list" => chats::list(self, Params::new(method, map, chats::LIST_KEYS)?).await,
-            "messages.history" => messages::history(self, Params::new(method, map, messages::HISTORY_KEYS)?).await,
+            "messages.after" => messages::after(self, Params::new(method, map, messages::AFTER_KEYS)?).await,
             "send" => send::send(self, Params::new(method, map, send::KEYS)?).await,
             "pairing.list" => {
                 Params::new(method, map, &[])?;
@@ -154,6 +165,7 @@ impl Service {
             "pairing.approve" => pairing::approve(self, &Params::new(method, map, &["code"])?).await,
             "pairing.deny" => pairing::deny(self, &Params::new(method, map, &["code"])?).await,
             "pairing.revoke" => pairing::revoke(self, &Params::new(method, map, &["address"])?).await,
+            "journal.explain" => journal::explain(self, &Params::new(method, map, &["guid", "rowid"])?).await,
             "plugins.list" => {
                 Params::new(method, map, &[])?;
                 plugins::list(self).await
@@ -162,12 +174,7 @@ impl Service {
                 Params::new(method, map, &[])?;
                 plugins::reload(self).await
             }
-            "bridge.events.subscribe" => Err(RpcError::bridge_unavailable("Bridge events unavailable")),
-            other if BRIDGE_READS.contains(&other) => Err(RpcError::bridge_unavailable("Bridge unavailable")),
-            other => match BRIDGE_METHODS.iter().find(|(name, _)| *name == other) {
-                Some((_, operation)) => Err(RpcError::needs_bridge(operation)),
-                None => Err(RpcError::method_not_found(other)),
-            },
+            _ => read(&self.readers, method, map).await,
         }
     }
 
@@ -177,6 +184,25 @@ impl Service {
         let stopping = || RpcError::busy("server is shutting down");
         self.judge.send(request(reply)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())
+    }
+}
+
+/// Carries out a method that only reads chat.db, and so works without a daemon too. Refuses all others.
+pub async fn read(readers: &Arc<Readers>, method: &str, map: Map<String, Value>) -> Answer {
+    match method {
+        "chats.list" => chats::list(readers, Params::new(method, map, chats::LIST_KEYS)?).await,
+        "chats.get" => chats::get(readers, &Params::new(method, map, &["chat_id"])?).await,
+        "messages.stats" => stats::stats(readers, Params::new(method, map, stats::KEYS)?).await,
+        "messages.history" => messages::history(readers, Params::new(method, map, messages::HISTORY_KEYS)?).await,
+        "messages.search" => messages::search(readers, Params::new(method, map, messages::SEARCH_KEYS)?).await,
+        "messages.scheduled" => messages::scheduled(readers, Params::new(method, map, messages::SCHEDULED_KEYS)?).await,
+        "message.send_status" => send_status::send_status(readers, &Params::new(method, map, &["guid"])?).await,
+        "bridge.events.subscribe" => Err(RpcError::bridge_unavailable("Bridge events unavailable")),
+        other if BRIDGE_READS.contains(&other) => Err(RpcError::bridge_unavailable("Bridge unavailable")),
+        other => match BRIDGE_METHODS.iter().find(|(name, _)| *name == other) {
+            Some((_, operation)) => Err(RpcError::needs_bridge(operation)),
+            None => Err(RpcError::method_not_found(other)),
+        },
     }
 }
 

@@ -69,6 +69,13 @@ pub struct Batch {
     pub tail: Option<(RowId, String)>,
 }
 
+impl Batch {
+    pub fn is_empty(&self) -> bool {
+        let Batch { entries, contexts, writes, replies, tail } = self;
+        entries.is_empty() && contexts.is_empty() && writes.is_empty() && replies.is_empty() && tail.is_none()
+    }
+}
+
 impl StateDb {
     pub fn open(path: &Path) -> Result<StateDb, Error> {
         // Created by hand first: SQLite would make it readable for others, and its side files take its mode.

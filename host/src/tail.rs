@@ -176,7 +176,7 @@ impl Tail {
                 }
             }
             let arrival = arrivals.classify(id, row.message.sent_at, now);
-            ready.push(Arrived { message: Arc::new(row.message), arrival });
+            ready.push(Arrived { message: Arc::new(row.message), arrival, seen_at: now });
         }
         *head_since = None;
         (ready, false)
@@ -197,7 +197,7 @@ impl Tail {
         let now = Timestamp::now();
         let rows = joined.into_iter().map(|row| {
             let arrival = arrivals.classify(row.message.id, row.message.sent_at, now);
-            Arrived { message: Arc::new(row.message), arrival }
+            Arrived { message: Arc::new(row.message), arrival, seen_at: now }
         });
         Ok(self.outlets.rows.blocking_send(rows.collect()).map_err(|_| Stopped))
     }

@@ -87,7 +87,7 @@ pub async fn serve(
     let mutation_worker = tokio::spawn(work_mutations(service.clone(), output.clone(), mutation_queue));
     let mut connection = Connection {
         service: service.clone(),
-        output: output.clone(),
+        output,
         outstanding: Arc::new(Semaphore::new(OUTSTANDING)),
         outstanding_control: Arc::new(Semaphore::new(OUTSTANDING_CONTROL)),
         reading: Arc::new(Semaphore::new(READS)),
@@ -100,21 +100,20 @@ pub async fn serve(
         let next = tokio::select! {
             next = lines.next() => next,
             () = is_set(&mut stop) => break,
-            () = output.0.closed() => break,
+            () = connection.output.0.closed() => break,
         };
         match next {
             Ok(Input::Line(line)) => connection.take(line).await,
             Ok(Input::TooLong) => {
                 let text = format!("a line of more than {} bytes", lines.limit());
-                output.result(Some(Value::Null), Err(RpcError::invalid_request(text))).await;
+                connection.output.result(Some(Value::Null), Err(RpcError::invalid_request(text))).await;
             }
             Ok(Input::End) | Err(_) => break,
         }
     }
-    // What is left of the connection would live on to the end of this function, and the writer waits for its output.
-    let Connection { mut reads, control, mutations, output: of_connection, .. } = connection;
+    let Connection { mut reads, control, mutations, output, .. } = connection;
     let _ = closing.0.send(true);
-    drop((control, mutations, of_connection));
+    drop((control, mutations));
     let _ = control_worker.await;
     while reads.join_next().await.is_some() {}
     let _ = mutation_worker.await;

@@ -40,7 +40,7 @@ pub(super) fn compile(dir: &Path, talk: &mut dyn FnMut(&str)) -> Result<PathBuf>
     let output = toolchain.cargo(&dir).output().context("run cargo")?;
     ensure!(output.status.success(), "cargo could not build {}", dir.display());
     // The last one, as a dependency may be a cdylib as well.
-    let module = String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| cdylib(line, &manifest)).last();
+    let module = String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| cdylib(line, &manifest)).next_back();
     module.with_context(|| format!("{} makes no module: its [lib] needs crate-type = [\"cdylib\"]", manifest.display()))
 }
 
@@ -88,7 +88,7 @@ impl Toolchain {
             .env("RUSTC", &self.rustc.program)
             // Flags for the machine's own programs, such as another linker, do not fit here.
             .env_remove("RUSTFLAGS")
-            .env("CARGO_ENCODED_RUSTFLAGS", self.flags(dir))
+            .env("CARGO_ENCODED_RUSTFLAGS", self.flags())
             .stdin(Stdio::null())
             .stderr(Stdio::inherit());
         // Small, whatever the crate's own profile says or does not say.
@@ -106,20 +106,25 @@ impl Toolchain {
         cargo
     }
 
-    /// Panics carry file names: they must not tell where the author's home is.
-    fn flags(&self, dir: &Path) -> OsString {
+    /// Panics carry file names: they must not tell where the author's home is. Nothing here is of one crate, or each
+    /// would have the standard library compiled for itself.
+    fn flags(&self) -> OsString {
         let home = env::home_dir().unwrap_or_default();
         let cargo_home = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
         let library = self.rustc.library();
         // Debian's is a link, and both names are seen.
         let real_library = library.canonicalize().unwrap_or_else(|_| library.clone());
         let mut flags = OsString::new();
+        // Of those that fit, the last one counts.
         for (from, to) in [
-            (dir, "."),
+            (&home, "~"),
             (&cargo_home.join("registry/src"), "registry"),
             (&library, "library"),
             (&real_library, "library"),
         ] {
+            if from.parent().is_none() {
+                continue;
+            }
             if !flags.is_empty() {
                 // What cargo separates them by.
                 flags.push("\u{1f}");

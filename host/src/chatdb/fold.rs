@@ -9,7 +9,16 @@ pub(super) const URL_BALLOON: &str = "com.apple.messages.URLBalloonProvider";
 const MAX_DELAY_NANOSECONDS: i128 = 5_000_000_000;
 
 pub(super) fn is_preview(row: &MessageRow) -> bool {
-    row.message.balloon_bundle_id.as_deref() == Some(URL_BALLOON)
+    is_preview_message(&row.message)
+}
+
+pub(super) fn is_preview_message(message: &Message) -> bool {
+    message.balloon_bundle_id.as_deref() == Some(URL_BALLOON)
+}
+
+/// Whether the link that `preview` shows is in `text` already.
+pub(super) fn has_link(text: &Message, preview: &Message) -> bool {
+    url(preview).is_some_and(|url| contains_url(&text.text, url))
 }
 
 /// Whether `preview` shows what `text` links to. The caller knows that `text` is the nearest earlier row of the same

@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::row::{self, MessageRow};
 use super::{ChatDb, fold};
-use crate::message::{ChatId, RowId};
+use crate::message::{ChatId, Message, RowId};
 
 /// How many rows before a preview are looked at to find its text. More previews and tapbacks than this never stand
 /// between the two.
@@ -16,6 +16,14 @@ pub(super) fn text_of_preview(db: &ChatDb, chat: ChatId, id: RowId) -> rusqlite:
     let mut statement = db.prepare(&sql)?;
     let preview = statement.query_row([id.0], |row| Ok(MessageRow::read(row)))?;
     text_of(db, chat, &preview)
+}
+
+/// The guid of the text that `message` is only a preview of. None where the text lacks the link: then the preview
+/// says something new.
+pub(super) fn text_repeated_by(db: &ChatDb, message: &Message) -> rusqlite::Result<Option<String>> {
+    let Some(chat) = message.chat.as_ref().filter(|_| fold::is_preview_message(message)) else { return Ok(None) };
+    let text = text_of_preview(db, chat.id, message.id)?;
+    Ok(text.filter(|text| fold::has_link(&text.message, message)).map(|text| text.message.guid))
 }
 
 pub(super) fn text_of(db: &ChatDb, chat: ChatId, preview: &MessageRow) -> rusqlite::Result<Option<MessageRow>> {

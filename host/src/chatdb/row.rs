@@ -143,6 +143,7 @@ impl MessageRow {
                 destination_caller_id,
                 balloon_bundle_id,
                 url_preview: None,
+                preview_of: None,
                 is_read,
                 read_at,
             },

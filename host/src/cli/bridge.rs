@@ -7,53 +7,55 @@ use clap::{Args, Subcommand};
 
 #[derive(Subcommand)]
 pub enum Bridge {
-    #[command(name = "send-rich", hide = true, disable_help_flag = true)]
+    #[command(name = "send-rich", hide = true)]
     SendRich(Rest),
-    #[command(name = "send-multipart", hide = true, disable_help_flag = true)]
+    #[command(name = "send-multipart", hide = true)]
     SendMultipart(Rest),
-    #[command(name = "send-attachment", hide = true, disable_help_flag = true)]
+    #[command(name = "send-attachment", hide = true)]
     SendAttachment(Rest),
-    #[command(name = "send-sticker", hide = true, disable_help_flag = true)]
+    #[command(name = "send-sticker", hide = true)]
     SendSticker(Rest),
-    #[command(hide = true, disable_help_flag = true)]
+    #[command(hide = true)]
     Poll(Rest),
-    #[command(hide = true, disable_help_flag = true)]
+    #[command(hide = true)]
     Tapback(Rest),
-    #[command(hide = true, disable_help_flag = true)]
+    #[command(hide = true)]
     Edit(Rest),
-    #[command(hide = true, disable_help_flag = true)]
+    #[command(hide = true)]
     Unsend(Rest),
-    #[command(name = "delete-message", hide = true, disable_help_flag = true)]
+    #[command(name = "delete-message", hide = true)]
     DeleteMessage(Rest),
-    #[command(name = "notify-anyways", hide = true, disable_help_flag = true)]
+    #[command(name = "notify-anyways", hide = true)]
     NotifyAnyways(Rest),
-    #[command(name = "chat-create", hide = true, disable_help_flag = true)]
+    #[command(name = "chat-create", hide = true)]
     ChatCreate(Rest),
-    #[command(name = "chat-name", hide = true, disable_help_flag = true)]
+    #[command(name = "chat-name", hide = true)]
     ChatName(Rest),
-    #[command(name = "chat-photo", hide = true, disable_help_flag = true)]
+    #[command(name = "chat-photo", hide = true)]
     ChatPhoto(Rest),
-    #[command(name = "chat-add-member", hide = true, disable_help_flag = true)]
+    #[command(name = "chat-add-member", hide = true)]
     ChatAddMember(Rest),
-    #[command(name = "chat-remove-member", hide = true, disable_help_flag = true)]
+    #[command(name = "chat-remove-member", hide = true)]
     ChatRemoveMember(Rest),
-    #[command(name = "chat-leave", hide = true, disable_help_flag = true)]
+    #[command(name = "chat-leave", hide = true)]
     ChatLeave(Rest),
-    #[command(name = "chat-delete", hide = true, disable_help_flag = true)]
+    #[command(name = "chat-delete", hide = true)]
     ChatDelete(Rest),
-    #[command(name = "chat-mark", hide = true, disable_help_flag = true)]
+    #[command(name = "chat-mark", hide = true)]
     ChatMark(Rest),
-    #[command(name = "name-photo", hide = true, disable_help_flag = true)]
+    #[command(name = "name-photo", hide = true)]
     NamePhoto(Rest),
-    #[command(hide = true, disable_help_flag = true)]
+    #[command(hide = true)]
     Typing(Rest),
-    #[command(hide = true, disable_help_flag = true)]
+    #[command(hide = true)]
     Read(Rest),
-    #[command(hide = true, disable_help_flag = true)]
+    #[command(hide = true)]
     Launch(Rest),
 }
 
+/// Whatever comes after the name, `--help` included: help with a command that does nothing would say that it does.
 #[derive(Args)]
+#[command(disable_help_flag = true)]
 pub struct Rest {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     _arguments: Vec<String>,

@@ -43,12 +43,14 @@ pub fn call_on(mut stream: UnixStream, method: &str, params: &Value) -> anyhow::
     BufReader::new(stream).read_line(&mut line).context("the daemon did not answer")?;
     let mut answer: Value = serde_json::from_str(&line).context("the daemon gave no JSON")?;
     match answer.get("error") {
-        Some(error) => {
-            let data = error.get("data");
-            let detail = data.and_then(|data| data.get("detail").or(Some(data))).unwrap_or(error);
-            let text = detail.as_str().map_or_else(|| detail.to_string(), str::to_owned);
-            Err(anyhow!(text))
-        }
+        Some(error) => Err(failure(error)),
         None => Ok(answer["result"].take()),
     }
+}
+
+/// What a JSON-RPC error says, for people.
+pub fn failure(error: &Value) -> anyhow::Error {
+    let data = error.get("data");
+    let detail = data.and_then(|data| data.get("detail").or(Some(data))).unwrap_or(error);
+    anyhow!(detail.as_str().map_or_else(|| detail.to_string(), str::to_owned))
 }

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Global, Where, client, print};
+use crate::cli::lines::{local_time, text};
 
 #[derive(Args)]
 pub struct Pairing {
@@ -81,13 +82,4 @@ fn list(answer: &Value) -> String {
         out.push_str(&format!("  {}\n", address.as_str().unwrap_or_default()));
     }
     out
-}
-
-fn local_time(date: &str) -> String {
-    let at = date.parse::<jiff::Timestamp>().map(|at| at.to_zoned(jiff::tz::TimeZone::system()));
-    at.map_or_else(|_| date.to_owned(), |at| at.strftime("%Y-%m-%d %H:%M").to_string())
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Global, Where, client, print};
 use crate::author;
+use crate::cli::lines::text;
 
 #[derive(Args)]
 pub struct Plugin {
@@ -135,8 +136,4 @@ pub fn table(answer: &Value) -> String {
         }
     }
     out
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Global, Where, client, plugin, print};
 use crate::chatdb::ChatDb;
+use crate::cli::lines::text;
 use crate::config::Config;
 
 #[derive(Args)]
@@ -98,8 +99,4 @@ fn screen(answer: Option<&Value>, config: &Config) -> String {
         out.push_str(&format!("  {row}\n"));
     }
     out
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
 }

@@ -67,3 +67,17 @@ fn each_database_has_a_state_folder_of_its_own() {
     assert_eq!(of("/a/chat.db"), of("/a/chat.db"));
     assert_eq!(of(DEFAULT_DB).file_name().unwrap(), "imsgd");
 }
+
+#[test]
+fn another_database_does_not_get_the_state_that_the_file_names() {
+    let text = "[messages]\ndb = '/a/chat.db'\n[server]\nstate_dir = '/state'\nsocket = '/run/imsgd.sock'";
+    let of = |db: Option<&str>| {
+        let overrides = Overrides { db: db.map(PathBuf::from), ..Overrides::default() };
+        let config = parse(text).unwrap().overridden(&overrides).unwrap();
+        (config.state_dir(), config.socket())
+    };
+    assert_eq!(of(None), ("/state".into(), "/run/imsgd.sock".into()));
+    assert_eq!(of(Some("/a/chat.db")), of(None));
+    let (state, socket) = of(Some("/b/chat.db"));
+    assert!(state.starts_with("/state/") && socket.starts_with(&state), "{state:?} {socket:?}");
+}

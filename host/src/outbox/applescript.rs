@@ -99,6 +99,7 @@ pub async fn send(program: &Path, order: &Order, limit: Duration) -> Outcome {
     let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
     match tokio::time::timeout(limit, talk(&mut child)).await {
         Ok(outcome) => {
+            // It ended by itself, and its number may be another's by now.
             group.0 = None;
             outcome
         }
@@ -110,7 +111,8 @@ pub async fn send(program: &Path, order: &Order, limit: Duration) -> Outcome {
     }
 }
 
-/// The child's process group, which ends with this: also where nobody waits for the child any more.
+/// The process group of a child that has not ended. It is killed when the attempt is given up, also where that is
+/// because nobody waits for it any more.
 struct Group(Option<Pid>);
 
 impl Drop for Group {

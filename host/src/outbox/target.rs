@@ -47,7 +47,10 @@ impl Place {
     }
 }
 
-const CHAT_PREFIXES: &[(&[&str], fn(&str) -> Option<ChatSelector>)] = &[
+/// Spellings of one way to name a chat, and what the rest of the text is then.
+type ChatPrefix = (&'static [&'static str], fn(&str) -> Option<ChatSelector>);
+
+const CHAT_PREFIXES: &[ChatPrefix] = &[
     (&["chat_id:", "chatid:", "chat:"], |rest| {
         rest.parse().ok().filter(|id| *id > 0).map(ChatId).map(ChatSelector::Id)
     }),

@@ -45,6 +45,12 @@ fn define(instance: &mut LinkerInstance<'_, Guest>, interface: &str, function: &
         if let (Some(result), Some(value)) = (results.first_mut(), answer) {
             *result = value;
         }
+        // A borrowed handle must be given back before the call returns, and an owned one is ours to drop.
+        for argument in arguments {
+            if let Val::Resource(handle) = argument {
+                handle.resource_drop(&mut store)?;
+            }
+        }
         Ok(())
     })
 }

@@ -100,6 +100,7 @@ fn inbound(as_group: bool) -> Arc<Inbound> {
         destination_caller_id: None,
         balloon_bundle_id: None,
         url_preview: None,
+        preview_of: None,
         is_read: None,
         read_at: None,
     };

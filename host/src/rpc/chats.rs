@@ -1,10 +1,13 @@
-//! `chats.list`.
+//! `chats.list` and `chats.get`.
+
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::error::RpcError;
 use super::params::Params;
-use super::{Answer, Service, answer, wire};
+use super::{Answer, answer, wire};
+use crate::readers::{Reader, Readers};
 
 pub const LIST_KEYS: &[&str] = &["limit", "unread_only", "unreadOnly"];
 
@@ -15,15 +18,22 @@ struct Chats<'a> {
     chats: Vec<wire::Chat<'a>>,
 }
 
-pub async fn list(service: &Service, params: Params) -> Answer {
+pub async fn list(readers: &Arc<Readers>, params: Params) -> Answer {
     let limit = params.limit(20)?;
     let unread_only = params.flag(&["unread_only", "unreadOnly"])?;
-    let read = move |reader: &crate::readers::Reader| {
+    let read = move |reader: &Reader| {
         if unread_only && !reader.chatdb.schema().features().unread_state {
             return Err(RpcError::params(NO_READ_STATE));
         }
         Ok(reader.chatdb.chats(limit, unread_only)?)
     };
-    let chats = service.readers.with(read).await?;
+    let chats = readers.with(read).await?;
     answer(&Chats { chats: chats.iter().map(wire::Chat::new).collect() })
+}
+
+pub async fn get(readers: &Arc<Readers>, params: &Params) -> Answer {
+    let id = params.required_chat_id()?;
+    let chat = readers.with(move |reader| reader.chatdb.chat(id)).await?;
+    let chat = chat.ok_or_else(|| RpcError::params(format!("Chat not found: {id}")))?;
+    answer(&wire::Group::new(&chat))
 }

@@ -21,7 +21,7 @@ pub struct Refused {
     pub is_silent: bool,
 }
 
-pub fn parse(line: &[u8]) -> Result<Request, Refused> {
+pub fn parse(line: &[u8]) -> Result<Request, Box<Refused>> {
     let line = String::from_utf8_lossy(line);
     let value: Value = serde_json::from_str(line.trim()).map_err(|error| loud(RpcError::parse(error.to_string())))?;
     let mut object = match value {
@@ -33,7 +33,7 @@ pub fn parse(line: &[u8]) -> Result<Request, Refused> {
     if matches!(id, Some(Value::Bool(_) | Value::Object(_) | Value::Array(_))) {
         return Err(loud(RpcError::invalid_request("id must be a string, number, or null")));
     }
-    let with_id = |error, is_silent| Refused { id: id.clone().unwrap_or(Value::Null), error, is_silent };
+    let with_id = |error, is_silent| Box::new(Refused { id: id.clone().unwrap_or(Value::Null), error, is_silent });
     if object.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
         return Err(with_id(RpcError::invalid_request("jsonrpc must be exactly 2.0"), false));
     }
@@ -51,8 +51,8 @@ pub fn parse(line: &[u8]) -> Result<Request, Refused> {
     }
 }
 
-fn loud(error: RpcError) -> Refused {
-    Refused { id: Value::Null, error, is_silent: false }
+fn loud(error: RpcError) -> Box<Refused> {
+    Box::new(Refused { id: Value::Null, error, is_silent: false })
 }
 
 #[cfg(test)]

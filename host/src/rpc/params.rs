@@ -41,6 +41,11 @@ impl Params {
         self.map.contains_key(key)
     }
 
+    /// Is there a whole number under this key, of whatever size?
+    pub fn has_integer(&self, key: &str) -> bool {
+        self.map.get(key).is_some_and(|value| integral(value).is_some())
+    }
+
     /// The value under the one spelling that the caller used.
     fn one<'a>(&'a self, spellings: &[&'a str]) -> Result<Option<(&'a str, &'a Value)>> {
         let mut used = spellings.iter().filter_map(|key| self.map.get(*key).map(|value| (*key, value)));

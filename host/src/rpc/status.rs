@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::error::RpcError;
 use super::params::Params;
-use super::{Answer, METHODS, Service, answer, plugins, supported_methods};
+use super::{Answer, METHODS, Method, Service, answer, plugins, supported_methods};
 use crate::chatdb::Features;
 use crate::journal;
 use crate::judge::Request;
@@ -23,7 +23,7 @@ pub async fn initialize(service: &Service, params: &Params) -> Answer {
 
 pub async fn status(service: &Service) -> Answer {
     let probe = service.readers.with(|reader| {
-        let held = journal::held_count(reader.state.connection()).unwrap_or(0);
+        let held = journal::held_count(reader.state()?.connection()).unwrap_or(0);
         Ok::<_, RpcError>((reader.chatdb.schema().features(), held))
     });
     let probed = probe.await;
@@ -33,8 +33,12 @@ pub async fn status(service: &Service) -> Answer {
         Err(error) => json!({"path": path, "ready": false, "error": database_error(error)}),
     };
     let is_ready = probed.is_ok();
-    let methods: Vec<_> =
-        METHODS.iter().filter(|method| is_ready || !method.needs_database).map(|method| method.name).collect();
+    let has_schedule = probed.as_ref().is_ok_and(|(features, _)| features.scheduled_messages);
+    let is_usable = |method: &Method| match method.name {
+        "messages.scheduled" => has_schedule,
+        _ => is_ready || !method.needs_database,
+    };
+    let methods: Vec<_> = METHODS.iter().filter(|method| is_usable(method)).map(|method| method.name).collect();
     answer(&json!({
         "version": env!("CARGO_PKG_VERSION"),
         "protocol_version": PROTOCOL_VERSION,

@@ -1,20 +1,15 @@
 //! `watch.subscribe` and `watch.unsubscribe`: what a subscription asks for, what it missed, and what comes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
 use super::error::RpcError;
 use super::params::Params;
-use super::{Service, wire};
-use crate::journal::{self, Entry};
-use crate::judge::{Arrived, Request};
-use crate::message::{Arrival, Message, RowId};
-use crate::policy::Verdict;
+use super::{Service, verdicts};
+use crate::message::{Message, RowId};
 use crate::readers::Reader;
-use crate::subscription::{Delivery, End, Filter, Live, Published};
+use crate::subscription::{End, Filter, Live, Published};
 use crate::transport::{Line, Output};
 
 const SUBSCRIBE_KEYS: &[&str] = &[
@@ -224,11 +219,9 @@ async fn replay(
     }
 }
 
-/// Rows of the past with what the journal says of them.
+/// Rows of the past.
 struct Page {
     rows: Vec<Arc<Message>>,
-    entries: HashMap<RowId, Entry>,
-    contexts: HashMap<RowId, Vec<wire::ContextMessage>>,
     /// Everything up to this row has been looked at.
     last: RowId,
 }
@@ -246,89 +239,20 @@ impl Page {
         if with_reactions {
             reader.chatdb.reactions(&mut rows)?;
         }
-        let state = reader.state.connection();
-        let entries = journal::between(state, RowId(after.0 + 1), last).map_err(RpcError::internal)?;
-        let entries: HashMap<RowId, Entry> = entries.into_iter().map(|entry| (entry.message, entry)).collect();
-        let mut contexts = HashMap::new();
-        for message in rows.iter().filter(|message| message.chat.as_ref().is_some_and(|chat| chat.is_group)) {
-            let is_delivered = entries.get(&message.id).is_some_and(Entry::is_delivered);
-            if !is_delivered {
-                continue;
-            }
-            let ids = journal::context_of(state, message.id).map_err(RpcError::internal)?;
-            if !ids.is_empty() {
-                let context = reader.chatdb.rows(&ids)?;
-                contexts.insert(message.id, context.iter().map(|row| (&row.message).into()).collect());
-            }
-        }
-        Ok(Page { rows: rows.into_iter().map(Arc::new).collect(), entries, contexts, last })
+        Ok(Page { rows: rows.into_iter().map(Arc::new).collect(), last })
     }
 
-    /// What of this page may be delivered. Rows from before the journal began are shown to the policies now, which
-    /// leaves no trace in them.
-    async fn judged(mut self, service: &Service) -> Result<Vec<Published>, RpcError> {
-        let is_unknown = |message: &&Arc<Message>| {
-            is_judged(message) && message.chat.is_some() && !self.entries.contains_key(&message.id)
-        };
-        let unknown: Vec<Arrived> = self
-            .rows
-            .iter()
-            .filter(is_unknown)
-            .map(|message| Arrived { message: message.clone(), arrival: Arrival::CatchUp })
-            .collect();
-        let mut previews = self.preview(service, unknown).await?;
-        let mut published = Vec::new();
-        for message in std::mem::take(&mut self.rows) {
-            if message.chat.is_none() {
-                continue;
-            }
-            let id = message.id;
-            if !is_judged(&message) {
-                published.push(Published::new(message, None, id));
-                continue;
-            }
-            let delivery = match self.entries.remove(&id) {
-                Some(entry) => self.recorded(entry),
-                None => previews.remove(&id),
-            };
-            if let Some(delivery) = delivery {
-                published.push(Published::new(message, Some(delivery), id));
-            }
-        }
-        Ok(published)
+    /// What of this page may be delivered.
+    async fn judged(self, service: &Service) -> Result<Vec<Published>, RpcError> {
+        let mut deliveries = verdicts::deliveries(service, &self.rows).await?;
+        let published =
+            self.rows.into_iter().filter(|message| message.chat.is_some() && message.preview_of.is_none()).filter_map(
+                |message| {
+                    let (id, is_judged) = (message.id, verdicts::is_judged(&message));
+                    let delivery = deliveries.remove(&id);
+                    (!is_judged || delivery.is_some()).then(|| Published::new(message, delivery, id))
+                },
+            );
+        Ok(published.collect())
     }
-
-    async fn preview(&self, service: &Service, rows: Vec<Arrived>) -> Result<HashMap<RowId, Delivery>, RpcError> {
-        if rows.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let ids: Vec<RowId> = rows.iter().map(|row| row.message.id).collect();
-        let (reply, answer) = oneshot::channel();
-        let stopping = || RpcError::busy("server is shutting down");
-        service.judge.send(Request::Preview(rows, reply)).await.map_err(|_| stopping())?;
-        let decisions = answer.await.map_err(|_| stopping())?;
-        let delivered = ids.into_iter().zip(decisions).filter_map(|(id, decision)| {
-            let Verdict::Deliver { route, labels } = decision.verdict else { return None };
-            let decided_by = decision.decided_by.map(|(name, _)| name);
-            let arrival = Arrival::CatchUp;
-            Some((id, Delivery { route, labels, decided_by, arrival, held: false, context: Vec::new() }))
-        });
-        Ok(delivered.collect())
-    }
-
-    fn recorded(&mut self, entry: Entry) -> Option<Delivery> {
-        entry.is_delivered().then(|| Delivery {
-            route: entry.route.unwrap_or_default(),
-            labels: entry.labels,
-            decided_by: entry.decided_by.map(|(name, _)| name),
-            arrival: entry.arrival,
-            held: false,
-            context: self.contexts.remove(&entry.message).unwrap_or_default(),
-        })
-    }
-}
-
-/// Own messages and tapbacks are not judged.
-fn is_judged(message: &Message) -> bool {
-    !message.is_from_me && message.tapback.is_none()
 }

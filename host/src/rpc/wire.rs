@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::chatdb::ChatSummary;
 use crate::message::{self, TapbackKind};
-use crate::subscription::Published;
+use crate::subscription::{Delivery, Published};
 
 /// UTC with three fractional digits, as `imsg` writes every date.
 pub fn date(at: Timestamp) -> String {
@@ -176,6 +176,20 @@ impl<'a> Message<'a> {
     }
 }
 
+impl<'a> Message<'a> {
+    pub fn with_policy(mut self, delivery: &'a Delivery) -> Message<'a> {
+        self.policy = Some(Policy {
+            route: &delivery.route,
+            labels: &delivery.labels,
+            decided_by: delivery.decided_by.as_deref(),
+            arrival: delivery.arrival.name(),
+            held: delivery.held,
+            context: &delivery.context,
+        });
+        self
+    }
+}
+
 /// Name and emoji of a kind of tapback; none for a custom one that does not tell its emoji.
 fn decoded(kind: &TapbackKind) -> Option<(&'static str, &str)> {
     kind.emoji().map(|emoji| (kind.name(), emoji))
@@ -183,17 +197,11 @@ fn decoded(kind: &TapbackKind) -> Option<(&'static str, &str)> {
 
 /// The message object of a notification.
 pub fn published(published: &Published, attachments: bool) -> String {
-    let policy = published.delivery.as_ref().map(|delivery| Policy {
-        route: &delivery.route,
-        labels: &delivery.labels,
-        decided_by: delivery.decided_by.as_deref(),
-        arrival: delivery.arrival.name(),
-        held: delivery.held,
-        context: &delivery.context,
-    });
     let mut message = Message::new(&published.message, attachments);
     message.cursor = Some(published.cursor.0);
-    message.policy = policy;
+    if let Some(delivery) = &published.delivery {
+        message = message.with_policy(delivery);
+    }
     to_json(&message)
 }
 
@@ -292,10 +300,48 @@ pub struct Chat<'a> {
     unread_count: Option<u64>,
 }
 
+/// A group object, section 4.2: one chat without what only lists have.
+#[derive(Serialize)]
+pub struct Group<'a> {
+    id: i64,
+    identifier: &'a str,
+    guid: &'a str,
+    name: &'a str,
+    service: &'a str,
+    is_group: bool,
+    participants: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_login: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_addressed_handle: Option<&'a str>,
+}
+
+fn filled(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
+
+impl<'a> Group<'a> {
+    pub fn new(chat: &'a message::Chat) -> Group<'a> {
+        Group {
+            id: chat.id.0,
+            identifier: &chat.identifier,
+            guid: &chat.guid,
+            name: chat.display_name.as_deref().unwrap_or(&chat.identifier),
+            service: &chat.service,
+            is_group: chat.is_group,
+            participants: &chat.participants,
+            account_id: filled(&chat.account_id),
+            account_login: filled(&chat.account_login),
+            last_addressed_handle: filled(&chat.last_addressed_handle),
+        }
+    }
+}
+
 impl<'a> Chat<'a> {
     pub fn new(summary: &'a ChatSummary) -> Chat<'a> {
         let chat = &*summary.chat;
-        let filled = |text: &'a Option<String>| text.as_deref().filter(|text| !text.is_empty());
         Chat {
             id: chat.id.0,
             name: chat.name(),

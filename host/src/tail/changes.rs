@@ -46,7 +46,7 @@ impl Changes {
     pub fn rearm(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
         for (path, watched) in &mut self.watched {
-            let inode = fs::metadata(&*path).ok().map(|metadata| metadata.ino());
+            let inode = fs::metadata(path).ok().map(|metadata| metadata.ino());
             if inode == *watched {
                 continue;
             }

@@ -88,8 +88,7 @@ mod tests {
 
     /// What becomes of a message from `sender`, in words.
     fn check(config: &str, sender: &str, expected: &str) {
-        let policy = DirectMessages::configure(parse_config(config).expect("configuration"))
-            .expect("policy");
+        let policy = DirectMessages::configure(parse_config(config).expect("configuration")).expect("policy");
         let outcome = match policy.admit(&message(sender, "hello")) {
             Admission::Admit(route) => format!("admit {}", route.unwrap_or_default()),
             Admission::Reject(reason) => format!("reject {reason}"),
@@ -107,8 +106,7 @@ mod tests {
 
     #[test]
     fn allowlist_rejects_whom_it_does_not_list() {
-        let config =
-            r#"{"dm_policy": "allowlist", "allow_from": ["+15551234567", "ann@example.com"]}"#;
+        let config = r#"{"dm_policy": "allowlist", "allow_from": ["+15551234567", "ann@example.com"]}"#;
         check(config, ANN, "admit");
         check(config, "ann@example.com", "admit");
         check(config, EVE, "reject not_in_allow_from");
@@ -116,83 +114,45 @@ mod tests {
 
     #[test]
     fn open_admits_everybody_only_with_the_star() {
-        check(
-            r#"{"dm_policy": "open", "allow_from": ["*"]}"#,
-            EVE,
-            "admit",
-        );
-        check(
-            r#"{"dm_policy": "open", "allow_from": ["+15551234567"]}"#,
-            ANN,
-            "admit",
-        );
-        check(
-            r#"{"dm_policy": "open", "allow_from": ["+15551234567"]}"#,
-            EVE,
-            "reject not_in_allow_from",
-        );
+        check(r#"{"dm_policy": "open", "allow_from": ["*"]}"#, EVE, "admit");
+        check(r#"{"dm_policy": "open", "allow_from": ["+15551234567"]}"#, ANN, "admit");
+        check(r#"{"dm_policy": "open", "allow_from": ["+15551234567"]}"#, EVE, "reject not_in_allow_from");
         check(r#"{"dm_policy": "open"}"#, EVE, "reject not_in_allow_from");
     }
 
     #[test]
     fn disabled_rejects_the_listed_too() {
-        check(
-            r#"{"dm_policy": "disabled", "allow_from": ["*"]}"#,
-            ANN,
-            "reject dm_disabled",
-        );
+        check(r#"{"dm_policy": "disabled", "allow_from": ["*"]}"#, ANN, "reject dm_disabled");
     }
 
     #[test]
     fn deny_from_wins_over_every_policy() {
         for policy in ["pairing", "allowlist", "open", "disabled"] {
-            let config = format!(
-                r#"{{"dm_policy": "{policy}", "allow_from": ["*"], "deny_from": ["+15559999999"]}}"#
-            );
+            let config = format!(r#"{{"dm_policy": "{policy}", "allow_from": ["*"], "deny_from": ["+15559999999"]}}"#);
             check(&config, EVE, "reject denied");
         }
     }
 
     #[test]
     fn a_listed_chat_admits_whoever_writes_there() {
-        check(
-            r#"{"dm_policy": "allowlist", "allow_from": ["chat_id:1"]}"#,
-            EVE,
-            "admit",
-        );
-        check(
-            r#"{"dm_policy": "allowlist", "allow_from": ["chat_id:2"]}"#,
-            EVE,
-            "reject not_in_allow_from",
-        );
+        check(r#"{"dm_policy": "allowlist", "allow_from": ["chat_id:1"]}"#, EVE, "admit");
+        check(r#"{"dm_policy": "allowlist", "allow_from": ["chat_id:2"]}"#, EVE, "reject not_in_allow_from");
     }
 
     #[test]
     fn peer_scope_gives_each_sender_a_route() {
-        check(
-            r#"{"dm_scope": "peer", "allow_from": ["*"]}"#,
-            ANN,
-            "admit dm:+15551234567",
-        );
+        check(r#"{"dm_scope": "peer", "allow_from": ["*"]}"#, ANN, "admit dm:+15551234567");
     }
 
     #[test]
     fn a_wrong_entry_is_named_with_its_key() {
-        let error = parse_config::<DirectMessages>(r#"{"allow_from": ["+15551234567", "bob"]}"#)
-            .expect_err("refused");
-        assert!(
-            error.starts_with("allow_from: `bob` is no phone number"),
-            "{error}"
-        );
+        let error = parse_config::<DirectMessages>(r#"{"allow_from": ["+15551234567", "bob"]}"#).expect_err("refused");
+        assert!(error.starts_with("allow_from: `bob` is no phone number"), "{error}");
     }
 
     #[test]
     fn a_wrong_policy_is_named_with_the_nearest() {
-        let error =
-            parse_config::<DirectMessages>(r#"{"dm_policy": "alowlist"}"#).expect_err("refused");
-        assert!(
-            error.contains("dm_policy") && error.contains("did you mean `allowlist`"),
-            "{error}"
-        );
+        let error = parse_config::<DirectMessages>(r#"{"dm_policy": "alowlist"}"#).expect_err("refused");
+        assert!(error.contains("dm_policy") && error.contains("did you mean `allowlist`"), "{error}");
     }
 }

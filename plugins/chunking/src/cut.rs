@@ -57,10 +57,7 @@ pub(crate) fn units(text: &str) -> usize {
 
 fn pieces(text: &str, limit: usize, mode: Mode) -> Vec<Piece> {
     // Once for the whole text: a cluster may be longer than many messages.
-    let cluster_ends: Vec<usize> = text
-        .grapheme_indices(true)
-        .map(|(at, cluster)| at + cluster.len())
-        .collect();
+    let cluster_ends: Vec<usize> = text.grapheme_indices(true).map(|(at, cluster)| at + cluster.len()).collect();
     let mut pieces = Vec::new();
     let mut start = 0;
     let mut open: Option<Fence> = None;
@@ -69,22 +66,14 @@ fn pieces(text: &str, limit: usize, mode: Mode) -> Vec<Piece> {
         let room = limit - units(&reopening);
         match next_cut(text, &cluster_ends, start, open, room, limit, mode) {
             None => {
-                pieces.push(Piece {
-                    reopening,
-                    body: start..text.len(),
-                    closing: String::new(),
-                });
+                pieces.push(Piece { reopening, body: start..text.len(), closing: String::new() });
                 break;
             }
             Some(cut) => {
                 // Without a body, it only skips white space that fits nowhere.
                 if cut.end > start {
                     let closing = cut.fence.map_or_else(String::new, |fence| fence.closing());
-                    pieces.push(Piece {
-                        reopening,
-                        body: start..cut.end,
-                        closing,
-                    });
+                    pieces.push(Piece { reopening, body: start..cut.end, closing });
                 }
                 (start, open) = (cut.next, cut.fence);
             }
@@ -121,11 +110,7 @@ fn next_cut<'a>(
             continue;
         }
         // Of one that does not fit, so much as tells it.
-        let cluster_units = cluster
-            .chars()
-            .take(room + 1)
-            .map(char::len_utf16)
-            .sum::<usize>();
+        let cluster_units = cluster.chars().take(room + 1).map(char::len_utf16).sum::<usize>();
         let marker = marker_line(text, at, fence, limit);
         let run = blank.take();
         let (end, used_before) = run.unwrap_or((at, used));
@@ -133,11 +118,7 @@ fn next_cut<'a>(
             end,
             next: resume(&text[end..at], end),
             used: used_before,
-            fence: if at < unbroken_until {
-                fence_before
-            } else {
-                fence
-            },
+            fence: if at < unbroken_until { fence_before } else { fence },
         };
         // A block that ends here anyway is not to be closed and reopened for its last line.
         let closes = marker.as_ref().is_some_and(|marker| marker.closes_kept);
@@ -163,21 +144,13 @@ fn next_cut<'a>(
         }
         used += cluster_units;
         if used > room {
-            return Some(
-                cuts.best(room)
-                    .unwrap_or_else(|| inside_cluster(text, start, room, fence)),
-            );
+            return Some(cuts.best(room).unwrap_or_else(|| inside_cluster(text, start, room, fence)));
         }
         previous = cluster;
     }
     match blank {
         // Only white space is too much.
-        Some((end, used_before)) if used > room => Some(Cut {
-            end,
-            next: text.len(),
-            used: used_before,
-            fence: None,
-        }),
+        Some((end, used_before)) if used > room => Some(Cut { end, next: text.len(), used: used_before, fence: None }),
         _ => None,
     }
 }
@@ -226,12 +199,7 @@ fn inside_cluster<'a>(text: &str, start: usize, room: usize, fence: Option<Fence
         used <= room
     });
     let end = start + fitting.map(char::len_utf8).sum::<usize>();
-    Cut {
-        end,
-        next: end,
-        used,
-        fence,
-    }
+    Cut { end, next: end, used, fence }
 }
 
 fn closing_units(fence: Option<Fence>) -> usize {
@@ -245,8 +213,7 @@ fn resume(run: &str, start: usize) -> usize {
 
 /// White space at which a line may be broken.
 fn is_blank(text: &str) -> bool {
-    text.chars()
-        .all(|c| c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{2007}' | '\u{202f}'))
+    text.chars().all(|c| c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{2007}' | '\u{202f}'))
 }
 
 /// Whether a sentence may end after `previous`. Chinese and Japanese put no space there.
@@ -266,21 +233,12 @@ fn url_end(text: &str, at: usize, limit: usize) -> Option<usize> {
     }
     /// Longer than any scheme in use.
     const LONGEST: usize = 24;
-    let scheme = rest
-        .bytes()
-        .take(LONGEST)
-        .take_while(|byte| in_scheme(char::from(*byte)))
-        .count();
+    let scheme = rest.bytes().take(LONGEST).take_while(|byte| in_scheme(char::from(*byte))).count();
     if !rest[scheme..].starts_with("://") {
         return None;
     }
     let ends = |c: char| c.is_whitespace() || "<>\"`、。，！？「」『』（）【】".contains(c);
-    let length: usize = rest
-        .chars()
-        .take(limit)
-        .take_while(|c| !ends(*c))
-        .map(char::len_utf8)
-        .sum();
+    let length: usize = rest.chars().take(limit).take_while(|c| !ends(*c)).map(char::len_utf8).sum();
     (length > scheme + "://".len()).then_some(at + length)
 }
 
@@ -291,20 +249,12 @@ mod tests {
     use super::*;
 
     fn check(text: &str, limit: usize, expected: &[&str]) {
-        assert_eq!(
-            split(text, limit, Mode::Length),
-            expected,
-            "{text:?} at {limit}"
-        );
+        assert_eq!(split(text, limit, Mode::Length), expected, "{text:?} at {limit}");
     }
 
     #[test]
     fn a_paragraph_is_preferred_to_a_line_and_a_line_to_a_sentence_and_that_to_a_word() {
-        check(
-            "aaaaaaaa\n\nbb\ncc. dd ee",
-            15,
-            &["aaaaaaaa", "bb\ncc. dd ee"],
-        );
+        check("aaaaaaaa\n\nbb\ncc. dd ee", 15, &["aaaaaaaa", "bb\ncc. dd ee"]);
         check("aaaa bb\ncc. dd ee", 14, &["aaaa bb", "cc. dd ee"]);
         check("aaaa bb. cc dd ee", 14, &["aaaa bb.", "cc dd ee"]);
         check("aaaa bb cc dd ee", 14, &["aaaa bb cc dd", "ee"]);
@@ -327,11 +277,7 @@ mod tests {
 
     #[test]
     fn white_space_that_fits_nowhere_is_dropped() {
-        check(
-            &format!("{}aaaa{}bbbb", " ".repeat(50), "\n".repeat(50)),
-            8,
-            &["aaaa", "bbbb"],
-        );
+        check(&format!("{}aaaa{}bbbb", " ".repeat(50), "\n".repeat(50)), 8, &["aaaa", "bbbb"]);
         check(&format!("aaaa{}", " ".repeat(50)), 8, &["aaaa"]);
     }
 
@@ -360,21 +306,9 @@ mod tests {
 
     #[test]
     fn a_url_is_not_cut_unless_it_is_longer_than_a_message() {
-        check(
-            "見て：https://example.com/a/b",
-            23,
-            &["見て：", "https://example.com/a/b"],
-        );
-        check(
-            "aa（https://example.com/a/b）",
-            24,
-            &["aa（", "https://example.com/a/b）"],
-        );
-        check(
-            "https://example.com/a/b",
-            12,
-            &["https://exam", "ple.com/a/b"],
-        );
+        check("見て：https://example.com/a/b", 23, &["見て：", "https://example.com/a/b"]);
+        check("aa（https://example.com/a/b）", 24, &["aa（", "https://example.com/a/b）"]);
+        check("https://example.com/a/b", 12, &["https://exam", "ple.com/a/b"]);
     }
 
     #[test]
@@ -382,16 +316,9 @@ mod tests {
         check(
             "See:\n```rust\nlet a = 1;\nlet b = 2;\n```\nDone.",
             34,
-            &[
-                "See:\n```rust\nlet a = 1;\n```",
-                "```rust\nlet b = 2;\n```\nDone.",
-            ],
+            &["See:\n```rust\nlet a = 1;\n```", "```rust\nlet b = 2;\n```\nDone."],
         );
-        check(
-            "~~~\n  aaaa\n  bbbb\n~~~",
-            18,
-            &["~~~\n  aaaa\n~~~", "~~~\n  bbbb\n~~~"],
-        );
+        check("~~~\n  aaaa\n  bbbb\n~~~", 18, &["~~~\n  aaaa\n~~~", "~~~\n  bbbb\n~~~"]);
     }
 
     #[test]
@@ -405,20 +332,12 @@ mod tests {
 
     #[test]
     fn a_marker_that_would_fill_half_a_message_is_left_as_text() {
-        check(
-            "```rust\naaaa bbbb\n```",
-            10,
-            &["```rust", "aaaa bbbb", "```"],
-        );
+        check("```rust\naaaa bbbb\n```", 10, &["```rust", "aaaa bbbb", "```"]);
     }
 
     #[test]
     fn backticks_within_a_line_open_nothing() {
-        check(
-            "```a``` bbbb cccc\na ```\ndddd",
-            17,
-            &["```a``` bbbb cccc", "a ```\ndddd"],
-        );
+        check("```a``` bbbb cccc\na ```\ndddd", 17, &["```a``` bbbb cccc", "a ```\ndddd"]);
     }
 
     /// A generator of numbers, good enough for texts.
@@ -426,10 +345,7 @@ mod tests {
 
     impl Dice {
         fn roll(&mut self, sides: usize) -> usize {
-            self.0 = self
-                .0
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (self.0 >> 33) as usize % sides
         }
     }
@@ -474,12 +390,7 @@ mod tests {
             let text = random_text(&mut dice);
             let limit = limits.start + dice.roll(limits.len());
             for mode in [Mode::Length, Mode::Newline] {
-                holds(
-                    &text,
-                    limit,
-                    &pieces(&text, limit, mode),
-                    &split(&text, limit, mode),
-                );
+                holds(&text, limit, &pieces(&text, limit, mode), &split(&text, limit, mode));
             }
         }
     }
@@ -499,10 +410,7 @@ mod tests {
         for_random_texts(2..150, |text, limit, pieces, _| {
             let mut at = 0;
             for piece in pieces {
-                assert!(
-                    is_blank(&text[at..piece.body.start]),
-                    "{pieces:?} of {text:?} at {limit}"
-                );
+                assert!(is_blank(&text[at..piece.body.start]), "{pieces:?} of {text:?} at {limit}");
                 at = piece.body.end;
             }
             assert!(is_blank(&text[at..]), "{pieces:?} of {text:?} at {limit}");
@@ -512,17 +420,10 @@ mod tests {
     #[test]
     fn no_cluster_is_cut() {
         for_random_texts(32..150, |text, limit, pieces, _| {
-            let boundaries: Vec<usize> = text
-                .grapheme_indices(true)
-                .map(|(at, _)| at)
-                .chain([text.len()])
-                .collect();
+            let boundaries: Vec<usize> = text.grapheme_indices(true).map(|(at, _)| at).chain([text.len()]).collect();
             for piece in pieces {
                 for at in [piece.body.start, piece.body.end] {
-                    assert!(
-                        boundaries.binary_search(&at).is_ok(),
-                        "{piece:?} of {text:?} at {limit}"
-                    );
+                    assert!(boundaries.binary_search(&at).is_ok(), "{piece:?} of {text:?} at {limit}");
                 }
             }
         });
@@ -532,9 +433,7 @@ mod tests {
     fn no_url_is_cut() {
         for_random_texts(80..150, |text, limit, pieces, _| {
             for (start, url) in URLS.iter().flat_map(|url| text.match_indices(url)) {
-                let whole = |piece: &Piece| {
-                    piece.body.start <= start && start + url.len() <= piece.body.end
-                };
+                let whole = |piece: &Piece| piece.body.start <= start && start + url.len() <= piece.body.end;
                 assert!(pieces.iter().any(whole), "{url} of {text:?} at {limit}");
             }
         });
@@ -589,10 +488,7 @@ mod tests {
                 let taken = begun.elapsed();
                 let what: String = text.chars().take(20).collect();
                 // For builds without optimization on busy machines; a square would take hours.
-                assert!(
-                    taken < Duration::from_secs(5),
-                    "{taken:?} for {what:?} at {limit}"
-                );
+                assert!(taken < Duration::from_secs(5), "{taken:?} for {what:?} at {limit}");
             }
         }
     }

@@ -26,20 +26,12 @@ pub(crate) struct MarkerLine<'a> {
 impl<'a> Fence<'a> {
     /// What goes before the rest of the block in the next message.
     pub(crate) fn reopening(&self) -> String {
-        if self.kept {
-            format!("{}\n", self.line)
-        } else {
-            String::new()
-        }
+        if self.kept { format!("{}\n", self.line) } else { String::new() }
     }
 
     /// What goes after the part of the block in this one.
     pub(crate) fn closing(&self) -> String {
-        if self.kept {
-            format!("\n{}", self.marker)
-        } else {
-            String::new()
-        }
+        if self.kept { format!("\n{}", self.marker) } else { String::new() }
     }
 
     pub(crate) fn closing_units(&self) -> usize {
@@ -55,10 +47,7 @@ pub(crate) fn marker_line<'a>(
     limit: usize,
 ) -> Option<MarkerLine<'a>> {
     let rest = &text[at..];
-    let sign = rest
-        .chars()
-        .next()
-        .filter(|sign| matches!(sign, '`' | '~'))?;
+    let sign = rest.chars().next().filter(|sign| matches!(sign, '`' | '~'))?;
     if !begins_line(&text[..at]) {
         return None;
     }
@@ -72,9 +61,7 @@ pub(crate) fn marker_line<'a>(
     match open {
         Some(open) => {
             // With words after it, or of the other kind, or shorter, it is but code.
-            let closes = info.is_empty()
-                && open.marker.starts_with(sign)
-                && marker.len() >= open.marker.len();
+            let closes = info.is_empty() && open.marker.starts_with(sign) && marker.len() >= open.marker.len();
             closes.then_some(MarkerLine {
                 then: None,
                 closes_kept: open.kept,

@@ -28,10 +28,7 @@ enum Mode {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            text_chunk_limit: 4000,
-            chunk_mode: Mode::Length,
-        }
+        Self { text_chunk_limit: 4000, chunk_mode: Mode::Length }
     }
 }
 
@@ -40,9 +37,7 @@ impl Policy for Limits {
 
     fn configure(config: Self) -> Result<Self, String> {
         match config.text_chunk_limit {
-            0 | 1 => {
-                Err("text_chunk_limit: must be at least 2, which is the length of an emoji".into())
-            }
+            0 | 1 => Err("text_chunk_limit: must be at least 2, which is the length of an emoji".into()),
             _ => Ok(config),
         }
     }
@@ -63,13 +58,8 @@ mod tests {
     use super::*;
 
     fn split(config: &str, text: &str) -> Vec<String> {
-        let limits =
-            Limits::configure(parse_config(config).expect("configuration")).expect("policy");
-        limits.split(&Draft {
-            text: text.into(),
-            is_group: false,
-            recipient: None,
-        })
+        let limits = Limits::configure(parse_config(config).expect("configuration")).expect("policy");
+        limits.split(&Draft { text: text.into(), is_group: false, recipient: None })
     }
 
     #[test]
@@ -92,25 +82,14 @@ mod tests {
     #[test]
     fn newline_mode_makes_each_paragraph_a_message() {
         let config = r#"{"chunk_mode": "newline"}"#;
-        assert_eq!(
-            split(config, "one\ntwo\n\nthree\n \n\nfour"),
-            ["one\ntwo", "three", "four"]
-        );
-        assert_eq!(
-            split(config, "```\none\n\ntwo\n```\n\nthree"),
-            ["```\none\n\ntwo\n```", "three"]
-        );
+        assert_eq!(split(config, "one\ntwo\n\nthree\n \n\nfour"), ["one\ntwo", "three", "four"]);
+        assert_eq!(split(config, "```\none\n\ntwo\n```\n\nthree"), ["```\none\n\ntwo\n```", "three"]);
     }
 
     #[test]
     fn a_limit_that_no_emoji_fits_is_refused() {
-        let refused =
-            Limits::configure(parse_config(r#"{"text_chunk_limit": 1}"#).expect("configuration"));
-        assert!(
-            refused
-                .expect_err("refused")
-                .starts_with("text_chunk_limit: ")
-        );
+        let refused = Limits::configure(parse_config(r#"{"text_chunk_limit": 1}"#).expect("configuration"));
+        assert!(refused.expect_err("refused").starts_with("text_chunk_limit: "));
         assert!(parse_config::<Limits>(r#"{"text_chunk_limit": -1}"#).is_err());
     }
 }

@@ -40,11 +40,7 @@ impl Groups {
     /// None where the chat is not listed. Two tables of one chat are the owner's slip; the first, by the
     /// order of their names, is taken.
     pub(crate) fn of(&self, chat: &Chat) -> Option<Settings> {
-        let own = self
-            .listed
-            .iter()
-            .find(|(name, _)| name.matches(chat))
-            .map(|(_, settings)| settings);
+        let own = self.listed.iter().find(|(name, _)| name.matches(chat)).map(|(_, settings)| settings);
         own.or(self.any.as_ref()).cloned()
     }
 }

@@ -81,10 +81,7 @@ impl Rules {
     }
 
     fn may_speak(&self, message: &Message, settings: &Settings) -> bool {
-        let allowed = settings
-            .allow_from
-            .as_ref()
-            .unwrap_or(&self.group_allow_from);
+        let allowed = settings.allow_from.as_ref().unwrap_or(&self.group_allow_from);
         allowed.is_empty() || allowed.matches(message)
     }
 
@@ -101,9 +98,7 @@ impl Rules {
             return false;
         }
         let text = message.text();
-        self.mention_patterns
-            .iter()
-            .any(|pattern| pattern.matches(&text))
+        self.mention_patterns.iter().any(|pattern| pattern.matches(&text))
     }
 }
 
@@ -132,12 +127,9 @@ mod tests {
     }
 
     fn decide(config: &str, message: &Message) -> String {
-        let policy =
-            Rules::configure(parse_config(config).expect("configuration")).expect("policy");
+        let policy = Rules::configure(parse_config(config).expect("configuration")).expect("policy");
         match policy.decide(message) {
-            Decision::Deliver(route) => format!("deliver {}", route.unwrap_or_default())
-                .trim_end()
-                .into(),
+            Decision::Deliver(route) => format!("deliver {}", route.unwrap_or_default()).trim_end().into(),
             Decision::Observe => "observe".into(),
             Decision::Reject(reason) => format!("reject {reason}"),
             Decision::Abstain => "abstain".into(),
@@ -146,11 +138,7 @@ mod tests {
 
     /// What becomes of Ann's message to group 42, in words.
     fn check(config: &str, text: &str, expected: &str) {
-        assert_eq!(
-            decide(config, &message(ANN, text)),
-            expected,
-            "{config} {text}"
-        );
+        assert_eq!(decide(config, &message(ANN, text)), expected, "{config} {text}");
     }
 
     #[test]
@@ -160,25 +148,10 @@ mod tests {
 
     #[test]
     fn a_listed_group_is_heard_by_each_of_its_names() {
-        for name in [
-            "42",
-            "chat_id:42",
-            "iMessage;+;chat99",
-            "chat99",
-            "chat_guid:iMessage;+;chat99",
-            "*",
-        ] {
-            check(
-                &format!(r#"{{"groups": {{"{name}": {{"require_mention": false}}}}}}"#),
-                "hello",
-                "deliver",
-            );
+        for name in ["42", "chat_id:42", "iMessage;+;chat99", "chat99", "chat_guid:iMessage;+;chat99", "*"] {
+            check(&format!(r#"{{"groups": {{"{name}": {{"require_mention": false}}}}}}"#), "hello", "deliver");
         }
-        check(
-            r#"{"groups": {"43": {"require_mention": false}}}"#,
-            "hello",
-            "reject group_not_listed",
-        );
+        check(r#"{"groups": {"43": {"require_mention": false}}}"#, "hello", "reject group_not_listed");
     }
 
     #[test]
@@ -207,21 +180,14 @@ mod tests {
     fn the_star_gives_what_a_group_does_not_say() {
         let config = r#"{"groups": {"*": {"require_mention": false, "route": "all"}, "42": {"route": "family"}}}"#;
         check(config, "hello", "deliver family");
-        check(
-            r#"{"groups": {"*": {"route": "all"}, "42": {"require_mention": false}}}"#,
-            "hello",
-            "deliver all",
-        );
+        check(r#"{"groups": {"*": {"route": "all"}, "42": {"require_mention": false}}}"#, "hello", "deliver all");
     }
 
     #[test]
     fn only_listed_senders_speak_in_a_listed_group() {
         let config = r#"{"groups": {"42": {"require_mention": false}}, "group_allow_from": ["+15551234567"]}"#;
         check(config, "hello", "deliver");
-        assert_eq!(
-            decide(config, &message(EVE, "hello")),
-            "reject sender_not_in_group_allow_from"
-        );
+        assert_eq!(decide(config, &message(EVE, "hello")), "reject sender_not_in_group_allow_from");
     }
 
     #[test]
@@ -236,10 +202,7 @@ mod tests {
         let config = r#"{"group_allow_from": ["+15551234567"], "mention_patterns": ["max"]}"#;
         check(config, "max?", "deliver");
         check(config, "hello", "observe");
-        assert_eq!(
-            decide(config, &message(EVE, "max?")),
-            "reject sender_not_in_group_allow_from"
-        );
+        assert_eq!(decide(config, &message(EVE, "max?")), "reject sender_not_in_group_allow_from");
     }
 
     #[test]
@@ -251,11 +214,7 @@ mod tests {
     #[test]
     fn open_hears_every_group_but_still_asks_who_speaks() {
         check(r#"{"group_policy": "open"}"#, "hello", "observe");
-        check(
-            r#"{"group_policy": "open", "mention_patterns": ["max"]}"#,
-            "max?",
-            "deliver",
-        );
+        check(r#"{"group_policy": "open", "mention_patterns": ["max"]}"#, "max?", "deliver");
         check(
             r#"{"group_policy": "open", "group_allow_from": ["+15559999999"]}"#,
             "hello",
@@ -265,11 +224,7 @@ mod tests {
 
     #[test]
     fn disabled_rejects_a_listed_group() {
-        check(
-            r#"{"group_policy": "disabled", "groups": {"42": {}}}"#,
-            "hello",
-            "reject group_disabled",
-        );
+        check(r#"{"group_policy": "disabled", "groups": {"42": {}}}"#, "hello", "reject group_disabled");
     }
 
     #[test]
@@ -283,13 +238,9 @@ mod tests {
 
     #[test]
     fn an_unknown_key_of_a_group_is_an_error_with_its_path() {
-        let error = parse_config::<Rules>(r#"{"groups": {"42": {"require_mentions": false}}}"#)
-            .expect_err("refused");
+        let error = parse_config::<Rules>(r#"{"groups": {"42": {"require_mentions": false}}}"#).expect_err("refused");
         assert!(error.starts_with("groups.42.require_mentions: "), "{error}");
-        assert!(
-            error.ends_with("(did you mean `require_mention`?)"),
-            "{error}"
-        );
+        assert!(error.ends_with("(did you mean `require_mention`?)"), "{error}");
     }
 
     #[test]

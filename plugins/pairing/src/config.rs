@@ -50,10 +50,7 @@ pub(crate) enum DmScope {
 }
 
 #[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected seconds, or text such as \"30m\" or \"1h\""
-)]
+#[serde(untagged, expecting = "expected seconds, or text such as \"30m\" or \"1h\"")]
 enum SecondsOrText {
     Seconds(u64),
     Text(String),
@@ -76,9 +73,7 @@ impl TryFrom<SecondsOrText> for Ttl {
         };
         match seconds.and_then(|seconds| seconds.checked_mul(1000)) {
             Some(millis) if millis > 0 => Ok(Self(millis)),
-            _ => Err(
-                "must be a time such as 3600 (seconds), \"90s\", \"30m\", \"1h\" or \"7d\"".into(),
-            ),
+            _ => Err("must be a time such as 3600 (seconds), \"90s\", \"30m\", \"1h\" or \"7d\"".into()),
         }
     }
 }
@@ -86,10 +81,7 @@ impl TryFrom<SecondsOrText> for Ttl {
 /// A whole number with a unit.
 fn seconds(text: &str) -> Option<u64> {
     let text = text.trim();
-    let (number, unit) = text.split_at(
-        text.find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len()),
-    );
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let unit = match unit.trim_start() {
         "" | "s" => 1,
         "m" => 60,
@@ -106,9 +98,7 @@ impl TryFrom<TextOrSwitch> for Reply {
     fn try_from(value: TextOrSwitch) -> Result<Self, String> {
         match value {
             TextOrSwitch::Text(text) if text.contains("{code}") => Ok(Self(Some(text))),
-            TextOrSwitch::Text(_) => {
-                Err("must have `{code}` in it, where the code goes; or be false".into())
-            }
+            TextOrSwitch::Text(_) => Err("must have `{code}` in it, where the code goes; or be false".into()),
             TextOrSwitch::Switch(false) => Ok(Self(None)),
             TextOrSwitch::Switch(true) => Ok(Self(Some(DEFAULT_REPLY.into()))),
         }
@@ -148,15 +138,7 @@ mod tests {
 
     #[test]
     fn a_wrong_ttl_is_named() {
-        for ttl in [
-            "0",
-            r#""soon""#,
-            r#""h""#,
-            r#""1.5h""#,
-            "true",
-            "-1",
-            r#""99999999999999999d""#,
-        ] {
+        for ttl in ["0", r#""soon""#, r#""h""#, r#""1.5h""#, "true", "-1", r#""99999999999999999d""#] {
             let error = error(&format!(r#"{{"ttl": {ttl}}}"#));
             assert!(error.starts_with("ttl: "), "{error}");
         }

@@ -12,8 +12,7 @@
 //! | `paired/<address>` | [`Paired`] | unpaired |
 
 use imsgd_plugin::{
-    Arrival, Challenge, Message, Outcome, Pairing, Policy, Refusal, Request, export_policy, host,
-    store,
+    Arrival, Challenge, Message, Outcome, Pairing, Policy, Refusal, Request, export_policy, host, store,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,15 +68,11 @@ impl Pairing for Codes {
         if message.arrival() == Arrival::Backfill {
             return Outcome::Reject("backfill_stranger".into());
         }
-        if store::get::<Denied>(&key(DENIED, &address))
-            .is_some_and(|denied| host::now() < denied.until)
-        {
+        if store::get::<Denied>(&key(DENIED, &address)).is_some_and(|denied| host::now() < denied.until) {
             return Outcome::Reject("pairing_denied".into());
         }
         let pending = live_requests();
-        if pending.iter().any(|request| request.address == address)
-            || pending.len() >= self.0.max_pending
-        {
+        if pending.iter().any(|request| request.address == address) || pending.len() >= self.0.max_pending {
             return Outcome::Waiting;
         }
         forget_expired();
@@ -90,10 +85,7 @@ impl Pairing for Codes {
 
     fn approve(&self, code: &str) -> Result<String, Refusal> {
         let request = take_request(code)?;
-        store::set(
-            &key(PAIRED, &request.address),
-            &Paired { since: host::now() },
-        );
+        store::set(&key(PAIRED, &request.address), &Paired { since: host::now() });
         Ok(request.address)
     }
 
@@ -101,12 +93,7 @@ impl Pairing for Codes {
     /// next message would make the next code.
     fn deny(&self, code: &str) -> Result<String, Refusal> {
         let request = take_request(code)?;
-        store::set(
-            &key(DENIED, &request.address),
-            &Denied {
-                until: request.expires_at,
-            },
-        );
+        store::set(&key(DENIED, &request.address), &Denied { until: request.expires_at });
         Ok(request.address)
     }
 
@@ -128,18 +115,10 @@ impl Codes {
         let code = new_code(others);
         let requested_at = host::now();
         let expires_at = requested_at.saturating_add(self.0.ttl.0);
-        let pending = Pending {
-            code: code.clone(),
-            requested_at,
-            expires_at,
-        };
+        let pending = Pending { code: code.clone(), requested_at, expires_at };
         store::set(&key(REQUEST, address), &pending);
         let reply = self.0.reply.with_code(&code);
-        Outcome::Challenge(Challenge {
-            code,
-            reply,
-            expires_at,
-        })
+        Outcome::Challenge(Challenge { code, reply, expires_at })
     }
 
     fn route(&self, address: &str) -> Option<String> {
@@ -153,15 +132,9 @@ impl Codes {
 /// Removes the request with this code, if it can still be answered.
 fn take_request(code: &str) -> Result<Request, Refusal> {
     let code = code.trim().to_ascii_uppercase();
-    let request = requests()
-        .find(|request| request.code == code)
-        .ok_or(Refusal::UnknownCode)?;
+    let request = requests().find(|request| request.code == code).ok_or(Refusal::UnknownCode)?;
     store::delete(&key(REQUEST, &request.address));
-    if is_expired(&request) {
-        Err(Refusal::Expired)
-    } else {
-        Ok(request)
-    }
+    if is_expired(&request) { Err(Refusal::Expired) } else { Ok(request) }
 }
 
 fn live_requests() -> Vec<Request> {
@@ -170,17 +143,8 @@ fn live_requests() -> Vec<Request> {
 
 fn requests() -> impl Iterator<Item = Request> {
     addresses(REQUEST).filter_map(|address| {
-        let Pending {
-            code,
-            requested_at,
-            expires_at,
-        } = store::get(&key(REQUEST, &address))?;
-        Some(Request {
-            code,
-            address,
-            requested_at,
-            expires_at,
-        })
+        let Pending { code, requested_at, expires_at } = store::get(&key(REQUEST, &address))?;
+        Some(Request { code, address, requested_at, expires_at })
     })
 }
 
@@ -219,9 +183,7 @@ fn key(kind: &str, address: &str) -> String {
 }
 
 fn addresses(kind: &str) -> impl Iterator<Item = String> {
-    store::keys(kind)
-        .into_iter()
-        .filter_map(move |key| key.strip_prefix(kind).map(str::to_owned))
+    store::keys(kind).into_iter().filter_map(move |key| key.strip_prefix(kind).map(str::to_owned))
 }
 
 export_policy!(Codes: Pairing);
@@ -253,9 +215,7 @@ mod tests {
     /// What becomes of a message from `sender`, in words.
     fn outcome(policy: &Codes, sender: &str) -> String {
         match policy.screen(&message(sender, "hello")) {
-            Outcome::Paired(route) => format!("paired {}", route.unwrap_or_default())
-                .trim_end()
-                .into(),
+            Outcome::Paired(route) => format!("paired {}", route.unwrap_or_default()).trim_end().into(),
             Outcome::Challenge(_) => "challenge".into(),
             Outcome::Waiting => "waiting".into(),
             Outcome::Reject(reason) => format!("reject {reason}"),
@@ -267,23 +227,13 @@ mod tests {
         let policy = policy("{}");
         let challenge = challenged(&policy, ANN);
         assert_eq!(challenge.code.len(), 8);
-        assert!(
-            challenge
-                .code
-                .bytes()
-                .all(|letter| ALPHABET.contains(&letter)),
-            "{}",
-            challenge.code
-        );
+        assert!(challenge.code.bytes().all(|letter| ALPHABET.contains(&letter)), "{}", challenge.code);
         assert!(challenge.reply.expect("a reply").contains(&challenge.code));
         assert_eq!(challenge.expires_at, 1_000_000 + HOUR);
         assert_eq!(outcome(&policy, ANN), "waiting");
         let pending = policy.pending();
         assert_eq!(pending.len(), 1);
-        assert_eq!(
-            (pending[0].address.as_str(), pending[0].requested_at),
-            (ANN, 1_000_000)
-        );
+        assert_eq!((pending[0].address.as_str(), pending[0].requested_at), (ANN, 1_000_000));
         assert_eq!(pending[0].code, challenge.code);
     }
 
@@ -303,12 +253,7 @@ mod tests {
     fn a_code_may_be_typed_in_small_letters_with_space_around() {
         let policy = policy("{}");
         let code = challenged(&policy, ANN).code;
-        assert_eq!(
-            policy
-                .approve(&format!("  {}\n", code.to_lowercase()))
-                .as_deref(),
-            Ok(ANN)
-        );
+        assert_eq!(policy.approve(&format!("  {}\n", code.to_lowercase())).as_deref(), Ok(ANN));
     }
 
     #[test]
@@ -369,9 +314,7 @@ mod tests {
         let policy = policy("{}");
         let mut old = message(ANN, "hello");
         old.arrival = Arrival::Backfill;
-        assert!(
-            matches!(policy.screen(&old), Outcome::Reject(reason) if reason == "backfill_stranger")
-        );
+        assert!(matches!(policy.screen(&old), Outcome::Reject(reason) if reason == "backfill_stranger"));
         assert!(policy.pending().is_empty());
         old.arrival = Arrival::CatchUp;
         assert!(matches!(policy.screen(&old), Outcome::Challenge(_)));
@@ -404,10 +347,7 @@ mod tests {
     fn the_reply_may_be_the_owners_or_none() {
         let own = policy(r#"{"reply": "Code {code}, tell me."}"#);
         let challenge = challenged(&own, ANN);
-        assert_eq!(
-            challenge.reply,
-            Some(format!("Code {}, tell me.", challenge.code))
-        );
+        assert_eq!(challenge.reply, Some(format!("Code {}, tell me.", challenge.code)));
         assert_eq!(challenged(&policy(r#"{"reply": false}"#), ANN).reply, None);
     }
 
@@ -423,9 +363,8 @@ mod tests {
     #[test]
     fn every_letter_of_the_alphabet_comes_up() {
         testing::reset();
-        let seen: std::collections::BTreeSet<char> = (0..200)
-            .flat_map(|_| new_code(&[]).chars().collect::<Vec<_>>())
-            .collect();
+        let seen: std::collections::BTreeSet<char> =
+            (0..200).flat_map(|_| new_code(&[]).chars().collect::<Vec<_>>()).collect();
         assert_eq!(seen.len(), ALPHABET.len());
     }
 }

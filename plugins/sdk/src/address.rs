@@ -43,11 +43,7 @@ impl TryFrom<Vec<String>> for Entries {
     type Error = String;
 
     fn try_from(entries: Vec<String>) -> Result<Self, String> {
-        entries
-            .iter()
-            .map(|entry| Entry::parse(entry))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        entries.iter().map(|entry| Entry::parse(entry)).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -105,10 +101,7 @@ impl ChatEntry {
     /// None where the entry has none of the prefixes of a chat.
     pub fn parse(entry: &str) -> Result<Option<Self>, String> {
         let parsed = if let Some(id) = strip_any(entry, &CHAT_ID) {
-            Self::Id(
-                id.parse()
-                    .map_err(|_| format!("`{entry}`: a chat id is a whole number"))?,
-            )
+            Self::Id(id.parse().map_err(|_| format!("`{entry}`: a chat id is a whole number"))?)
         } else if let Some(guid) = strip_any(entry, &CHAT_GUID) {
             Self::Guid(guid.into())
         } else if let Some(identifier) = strip_any(entry, &CHAT_IDENTIFIER) {
@@ -146,8 +139,7 @@ mod tests {
     use crate::testing::message;
 
     fn entries(list: &[&str]) -> Entries {
-        Entries::try_from(list.iter().map(ToString::to_string).collect::<Vec<_>>())
-            .expect("entries")
+        Entries::try_from(list.iter().map(ToString::to_string).collect::<Vec<_>>()).expect("entries")
     }
 
     #[test]
@@ -193,13 +185,7 @@ mod tests {
             assert!(entries(&[entry]).matches(&sent), "{entry}");
             assert!(entries(&[entry]).matches_chat(&sent), "{entry}");
         }
-        for entry in [
-            "chat_id:43",
-            "chat_guid:chat99",
-            "chat_identifier:99",
-            "*",
-            "+15551234567",
-        ] {
+        for entry in ["chat_id:43", "chat_guid:chat99", "chat_identifier:99", "*", "+15551234567"] {
             assert!(!entries(&[entry]).matches_chat(&sent), "{entry}");
         }
     }
@@ -213,20 +199,9 @@ mod tests {
 
     #[test]
     fn an_entry_that_names_nobody_is_an_error_that_shows_it() {
-        for entry in [
-            "bob",
-            "",
-            "chat_id:",
-            "chat_id:x",
-            "chat_guid:",
-            "imessage:",
-            "**",
-        ] {
+        for entry in ["bob", "", "chat_id:", "chat_id:x", "chat_guid:", "imessage:", "**"] {
             let error = Entry::parse(entry).expect_err(entry);
-            assert!(
-                error.contains(&format!("`{}`", entry.trim_start_matches("imessage:"))),
-                "{error}"
-            );
+            assert!(error.contains(&format!("`{}`", entry.trim_start_matches("imessage:"))), "{error}");
         }
     }
 }

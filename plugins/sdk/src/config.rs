@@ -12,13 +12,11 @@ pub struct NoConfig {}
 /// public so that a policy's tests can see the errors that its users will.
 pub fn parse<C: DeserializeOwned>(json: &str) -> Result<C, String> {
     // By way of a value, as errors from text end in a line and column of JSON that nobody wrote.
-    let value: serde_json::Value =
-        serde_json::from_str(json).map_err(|error| format!("not JSON: {error}"))?;
+    let value: serde_json::Value = serde_json::from_str(json).map_err(|error| format!("not JSON: {error}"))?;
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner().to_string();
-        let hint =
-            nearest_key(&cause).map_or(String::new(), |key| format!(" (did you mean `{key}`?)"));
+        let hint = nearest_key(&cause).map_or(String::new(), |key| format!(" (did you mean `{key}`?)"));
         match path.as_str() {
             "." => format!("{cause}{hint}"),
             _ => format!("{path}: {cause}{hint}"),
@@ -81,10 +79,7 @@ mod tests {
             error(r#"{"limits": {"max_pending": "three"}}"#),
             "limits.max_pending: invalid type: string \"three\", expected u32"
         );
-        assert_eq!(
-            error(r#"{"allow_from": ["a", 7]}"#),
-            "allow_from[1]: invalid type: integer `7`, expected a string"
-        );
+        assert_eq!(error(r#"{"allow_from": ["a", 7]}"#), "allow_from[1]: invalid type: integer `7`, expected a string");
     }
 
     #[test]

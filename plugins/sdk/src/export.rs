@@ -80,9 +80,7 @@ mod guest {
     impl<P: Exported> policy::exports::imsgd::policy::policy::Guest for Guest<P> {
         fn configure(config: String) -> Result<(), String> {
             // A panic aborts, and the trap that the host sees has no words.
-            std::panic::set_hook(Box::new(|panic| {
-                host::log(host::Level::Error, &panic.to_string())
-            }));
+            std::panic::set_hook(Box::new(|panic| host::log(host::Level::Error, &panic.to_string())));
             let configured = P::configure(parse_config(&config)?)?;
             P::slot(|slot| slot.replace(Some(configured)));
             Ok(())

@@ -56,9 +56,7 @@ pub use bindings::group::exports::imsgd::policy::group::Decision;
 pub use bindings::imports::imsgd::policy::message::{Arrival, Quoted, Service};
 #[cfg(target_arch = "wasm32")]
 pub use bindings::imports::imsgd::policy::message::{Attachment, Chat, Message, Person};
-pub use bindings::pairing::exports::imsgd::policy::pairing::{
-    Challenge, Outcome, Refusal, Request,
-};
+pub use bindings::pairing::exports::imsgd::policy::pairing::{Challenge, Outcome, Refusal, Request};
 pub use config::{NoConfig, parse as parse_config};
 pub use policy::{Allowlist, Chunking, Filter, Group, Pairing, Policy};
 #[cfg(not(target_arch = "wasm32"))]

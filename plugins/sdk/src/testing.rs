@@ -53,11 +53,7 @@ pub fn message(sender: &str, text: &str) -> Message {
             participants: vec![sender.into()],
             own_addresses: vec!["+15550000000".into()],
         },
-        sender: Person {
-            address: sender.into(),
-            raw: sender.into(),
-            name: None,
-        },
+        sender: Person { address: sender.into(), raw: sender.into(), name: None },
         text: text.into(),
         mentions: Vec::new(),
         sent_at: now(),
@@ -95,10 +91,7 @@ pub fn normalize(raw: &str) -> Option<String> {
     if let Some((user, domain)) = raw.split_once('@') {
         return (!user.is_empty() && domain.contains('.')).then(|| raw.to_lowercase());
     }
-    if !raw
-        .chars()
-        .all(|c| c.is_ascii_digit() || "+-(). ".contains(c))
-    {
+    if !raw.chars().all(|c| c.is_ascii_digit() || "+-(). ".contains(c)) {
         return None;
     }
     let digits: String = raw.chars().filter(char::is_ascii_digit).collect();
@@ -126,14 +119,7 @@ pub(crate) mod store {
     }
 
     pub(crate) fn keys(prefix: &str) -> Vec<String> {
-        world(|world| {
-            world
-                .store
-                .keys()
-                .filter(|key| key.starts_with(prefix))
-                .cloned()
-                .collect()
-        })
+        world(|world| world.store.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
     }
 }
 

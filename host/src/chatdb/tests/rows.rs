@@ -262,3 +262,14 @@ fn a_cursor_is_checked_by_guid() {
     assert_eq!(db.rowid_of("gone").unwrap(), None);
     assert_eq!(db.newest_date().unwrap(), Some(second(50)));
 }
+
+#[test]
+fn a_preview_that_says_nothing_new_names_its_text() {
+    let fixture = Fixture::new();
+    fixture.message(1).text("see https://example.com/a now").write();
+    fixture.message(2).preview("https://example.com/a").write();
+    fixture.message(3).text("something else").write();
+    fixture.message(4).preview("https://example.com/b").write();
+    let of: Vec<_> = read(&fixture).into_iter().map(|row| row.message.preview_of).collect();
+    assert_eq!(of, [None, Some("guid-1".to_owned()), None, None]);
+}

@@ -97,10 +97,7 @@ enum Answer {
 
 impl Hostile {
     fn answer(&self, deed: Deed, message: &Message) -> Answer {
-        let meant = self
-            .only_text
-            .as_ref()
-            .is_none_or(|text| message.text().contains(text));
+        let meant = self.only_text.as_ref().is_none_or(|text| message.text().contains(text));
         match deed {
             _ if !meant => self.harmless(),
             Deed::Pass => self.harmless(),
@@ -120,9 +117,7 @@ impl Hostile {
     }
 
     fn harmless(&self) -> Answer {
-        self.label
-            .clone()
-            .map_or(Answer::None, |label| Answer::Words(vec![label]))
+        self.label.clone().map_or(Answer::None, |label| Answer::Words(vec![label]))
     }
 }
 

@@ -1,0 +1,75 @@
+# make demo     the main job on a simulated Messages; needs Rust, make and a C compiler
+# make test     everything; installs what it needs and says so
+# make plugins  build plugins/dist again, after a change in plugins/ or wit/
+# make lint     format and clippy
+# make macos    compile and link for macOS, on Linux
+
+# Outside the checkout, so that a fresh clone is quick.
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/imsgd
+CARGO_TARGET_DIR ?= $(CACHE)/target
+override CARGO_TARGET_DIR := $(abspath $(CARGO_TARGET_DIR))
+# Policies: another compiler, another target.
+WASM_TARGET_DIR ?= $(CARGO_TARGET_DIR)-wasm
+FRESH = $(WASM_TARGET_DIR)/dist
+export CACHE CARGO_TARGET_DIR
+
+IMSGD = $(CARGO_TARGET_DIR)/debug/imsgd
+POLICIES = allowlist pairing group chunking guests/hostile
+EXAMPLE = examples/plugins/quiet-hours
+
+# What is compiled in plugins/ and for it has its own folder.
+IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
+
+.PHONY: demo test toolchain lint host policies fresh examples plugins macos
+.NOTPARALLEL:
+
+demo:
+	cargo run --locked -- demo
+
+test: toolchain lint host policies fresh examples
+	@echo "make test: everything passed"
+
+toolchain:
+	.ci/toolchain
+
+lint:
+	cargo fmt --check
+	cargo fmt --check --all --manifest-path plugins/Cargo.toml
+	cargo fmt --check --manifest-path $(EXAMPLE)/Cargo.toml
+	cargo clippy --locked --all-targets -- -D warnings
+	$(IN_WASM) cargo clippy --locked --workspace --all-targets --manifest-path plugins/Cargo.toml -- -D warnings
+	$(IN_WASM) cargo clippy --locked --all-targets --manifest-path $(EXAMPLE)/Cargo.toml -- -D warnings
+
+host:
+	cargo test --locked
+
+policies:
+	$(IN_WASM) cargo test --locked --workspace --manifest-path plugins/Cargo.toml
+	$(IN_WASM) cargo test --locked --manifest-path $(EXAMPLE)/Cargo.toml
+
+# From source, with the program's own `plugin build`, and the host's tests on what came out.
+fresh:
+	cargo build --locked
+	rm -rf $(FRESH)
+	mkdir -p $(FRESH)/guests
+	set -e; for policy in $(POLICIES); do \
+		$(IN_WASM) $(IMSGD) plugin build plugins/$$policy --out $(FRESH)/$$policy.wasm; \
+	done
+	.ci/fresh $(FRESH)
+
+examples:
+	mkdir -p $(FRESH)/examples
+	cargo build --locked
+	$(IMSGD) config check --config examples/config.toml
+	$(IN_WASM) $(IMSGD) plugin build $(EXAMPLE) --out $(FRESH)/examples/quiet-hours.wasm
+	.ci/examples $(IMSGD) $(FRESH)/examples/quiet-hours.wasm
+
+plugins:
+	cargo build --locked
+	set -e; for policy in $(POLICIES); do \
+		$(IN_WASM) $(IMSGD) plugin build plugins/$$policy --out plugins/dist/$$policy.wasm; \
+	done
+	$(IN_WASM) $(IMSGD) plugin build tests/guests/wasi --out tests/guests/wasi.wasm
+
+macos:
+	.ci/macos

@@ -1,0 +1,127 @@
+#!/usr/bin/env node
+// A gateway in one file, without dependencies: hears of every message that the policies let through, prints it, and
+// answers "ping" with "pong".
+//
+//   node gateway.mjs /path/to/imsgd.sock            over the socket of a running daemon
+//   node gateway.mjs --stdio imsgd rpc              over a child, as a gateway with a cliPath does
+//   node gateway.mjs --stdio ./ssh-wrapper.sh rpc   over SSH
+//
+//   --since ROWID   begin after this row instead of with what comes
+//   --once N        exit with 0 after N messages of others
+
+import net from "node:net";
+import { spawn } from "node:child_process";
+import readline from "node:readline";
+
+const RECONNECT_MS = 1000;
+
+const options = { since: 0, once: 0, stdio: false, rest: [] };
+for (let args = process.argv.slice(2); args.length > 0; ) {
+  const arg = args.shift();
+  if (arg === "--stdio") {
+    options.stdio = true;
+    options.rest = args.splice(0);
+  } else if (arg === "--since") options.since = Number(args.shift());
+  else if (arg === "--once") options.once = Number(args.shift());
+  else options.rest.push(arg);
+}
+if (options.rest.length === 0 || (!options.stdio && options.rest.length > 1)) {
+  console.error("usage: gateway.mjs [--since ROWID] [--once N] SOCKET | --stdio COMMAND [ARGUMENT…]");
+  process.exit(2);
+}
+
+// Where to resume. A message that was held and is released later has a smaller cursor: never go back.
+let cursor = options.since;
+// A gateway may hear of a row again after it resumes, never of none.
+const heard = new Set();
+
+let connection = connect();
+
+function connect() {
+  const { input, output, close } = options.stdio ? child() : socket();
+  const pending = new Map();
+  let lastId = 0;
+  let isOpen = true;
+
+  const end = (why) => {
+    if (!isOpen) return;
+    isOpen = false;
+    console.error(`gateway: ${why}; again in ${RECONNECT_MS} ms, after row ${cursor}`);
+    for (const { reject } of pending.values()) reject(new Error(why));
+    close();
+    setTimeout(() => (connection = connect()), RECONNECT_MS);
+  };
+
+  const call = (method, params) =>
+    new Promise((resolve, reject) => {
+      const id = ++lastId;
+      pending.set(id, { resolve, reject });
+      output.write(JSON.stringify({ jsonrpc: "2.0", id, method, params }) + "\n");
+    });
+
+  const take = (line) => {
+    const { id, result, error, method, params } = JSON.parse(line);
+    if (method === "message") return hear(params.message);
+    // The subscription is over: too slow, or the database went away. Both are resumed from.
+    if (method === "watch.overflow") return end(params.reason);
+    if (method === "error") return end(params.error.message);
+    const request = pending.get(id);
+    pending.delete(id);
+    if (error) request?.reject(new Error(`${error.message}: ${JSON.stringify(error.data)}`));
+    else request?.resolve(result);
+  };
+
+  const lines = readline.createInterface({ input, crlfDelay: Infinity });
+  lines.on("line", take);
+  lines.on("close", () => end("connection closed"));
+  for (const stream of new Set([input, output])) stream.on("error", (error) => end(error.message));
+
+  const subscribe = { attachments: true };
+  if (cursor > 0) subscribe.since_rowid = cursor;
+  call("watch.subscribe", subscribe).then(
+    (result) => console.error(`gateway: subscribed (${result.subscription}) after row ${cursor || "now"}`),
+    (error) => end(error.message),
+  );
+  return { call, close };
+}
+
+function socket() {
+  const stream = net.connect(options.rest[0]);
+  return { input: stream, output: stream, close: () => stream.destroy() };
+}
+
+function child() {
+  const [command, ...args] = options.rest;
+  const process = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+  process.on("error", (error) => process.stdout.destroy(error));
+  return { input: process.stdout, output: process.stdin, close: () => process.stdin.end() };
+}
+
+async function hear(message) {
+  cursor = Math.max(cursor, message.cursor ?? message.id);
+  if (message.is_from_me || heard.has(message.guid)) return;
+  heard.add(message.guid);
+  const { route, context = [] } = message.policy ?? {};
+  for (const before of context) console.log(`  (before: ${before.sender}: ${before.text})`);
+  console.log(`${message.id} [${route}] ${message.sender}: ${message.text}`);
+  if (message.text.toLowerCase().startsWith("ping")) {
+    await answer(message, "pong" + message.text.slice("ping".length));
+  }
+  if (options.once > 0 && heard.size >= options.once) finish();
+}
+
+// Named after what it answers: however often this is tried, it is sent once.
+async function answer(message, text) {
+  const params = { chat_id: message.chat_id, text, idempotency_key: `answer-to-${message.guid}` };
+  try {
+    const { id, guid } = await connection.call("send", params);
+    console.log(`  answered: ${text} (row ${id}, ${guid})`);
+  } catch (error) {
+    console.error(`gateway: not answered: ${error.message}`);
+  }
+}
+
+function finish() {
+  connection.close();
+  process.exit(0);
+}

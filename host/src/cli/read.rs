@@ -1,0 +1,169 @@
+//! Commands that read: `chats`, `group`, `history`, `search`, `stats`, `scheduled`. The daemon answers where one serves
+//! the same database, so that only it needs permission; else they read by themselves.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::{Global, Where, client, lines, print};
+use crate::config::Config;
+use crate::readers::Readers;
+use crate::rpc;
+
+#[derive(Subcommand)]
+pub enum Read {
+    /// List chats, newest activity first
+    Chats {
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..))]
+        limit: i64,
+        /// Only chats with unread messages
+        #[arg(long)]
+        unread_only: bool,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Show one chat and who is in it
+    Group {
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
+        chat_id: i64,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Show the messages of a chat, newest first
+    History(History),
+    /// Find messages by their text
+    Search {
+        #[arg(long)]
+        query: String,
+        #[arg(long = "match", default_value = "contains", value_parser = ["contains", "exact"])]
+        matching: String,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..))]
+        limit: i64,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Count messages by chat, sender, service and day
+    Stats {
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
+        chat_id: Option<i64>,
+        /// IANA name of the zone whose midnights separate the days
+        #[arg(long, value_name = "ZONE")]
+        time_zone: Option<String>,
+        /// Count attachments too
+        #[arg(long)]
+        media: bool,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// List messages that are to be sent later
+    Scheduled {
+        #[arg(default_value = "list", value_parser = ["list"])]
+        action: String,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..))]
+        limit: i64,
+        #[command(flatten)]
+        at: Where,
+    },
+}
+
+#[derive(Args)]
+pub struct History {
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
+    chat_id: i64,
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..))]
+    limit: i64,
+    /// Only messages of these handles
+    #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "HANDLE")]
+    participants: Vec<String>,
+    /// Not before this time, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    start: Option<String>,
+    /// Before this time, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    end: Option<String>,
+    /// Name the attachments
+    #[arg(long)]
+    attachments: bool,
+    #[command(flatten)]
+    at: Where,
+}
+
+impl Read {
+    pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let (at, method, params) = self.request();
+        let answer = ask(&global.load(&at)?, method, params)?;
+        let list = |key: &str| answer[key].as_array().cloned().unwrap_or_default();
+        let out = match (&self, global.json) {
+            (Read::Chats { .. }, true) => json_lines(&list("chats")),
+            (Read::Chats { .. }, false) => list("chats").iter().map(lines::chat).collect(),
+            (Read::Group { .. } | Read::Stats { .. }, true) => format!("{answer}\n"),
+            (Read::Group { .. }, false) => lines::group(&answer),
+            (Read::Stats { .. }, false) => lines::stats(&answer),
+            (_, true) => json_lines(&list("messages")),
+            (Read::Scheduled { .. }, false) => list("messages").iter().map(lines::scheduled).collect(),
+            (Read::History(history), false) => {
+                list("messages").iter().map(|message| lines::message(message, Some(history.attachments))).collect()
+            }
+            (Read::Search { .. }, false) => {
+                list("messages").iter().map(|message| lines::message(message, None)).collect()
+            }
+        };
+        print(&out);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn request(&self) -> (Where, &'static str, Value) {
+        match self {
+            Read::Chats { limit, unread_only, at } => {
+                (at.clone(), "chats.list", json!({"limit": limit, "unread_only": unread_only}))
+            }
+            Read::Group { chat_id, at } => (at.clone(), "chats.get", json!({"chat_id": chat_id})),
+            Read::History(history) => (history.at.clone(), "messages.history", history.params()),
+            Read::Search { query, matching, limit, at } => {
+                (at.clone(), "messages.search", json!({"query": query, "match": matching, "limit": limit}))
+            }
+            Read::Stats { chat_id, time_zone, media, at } => {
+                let given = [("chat_id", json!(chat_id)), ("time_zone", json!(time_zone))];
+                (at.clone(), "messages.stats", with_given(json!({"include_media": media}), given))
+            }
+            Read::Scheduled { limit, at, .. } => (at.clone(), "messages.scheduled", json!({"limit": limit})),
+        }
+    }
+}
+
+impl History {
+    fn params(&self) -> Value {
+        let params = json!({
+            "chat_id": self.chat_id,
+            "limit": self.limit,
+            "participants": self.participants,
+            "attachments": true,
+        });
+        with_given(params, [("start", json!(self.start)), ("end", json!(self.end))])
+    }
+}
+
+fn with_given(mut params: Value, given: [(&str, Value); 2]) -> Value {
+    for (key, value) in given.into_iter().filter(|(_, value)| !value.is_null()) {
+        params[key] = value;
+    }
+    params
+}
+
+fn json_lines(values: &[Value]) -> String {
+    values.iter().map(|value| format!("{value}\n")).collect()
+}
+
+fn ask(config: &Config, method: &str, params: Value) -> anyhow::Result<Value> {
+    if let Some(stream) = client::connect(config) {
+        return client::call_on(stream, method, &params);
+    }
+    let map: Map<String, Value> = serde_json::from_value(params)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let readers = Arc::new(Readers::new(&config.messages.db, &config.state_dir().join("state.db")));
+    let answer = runtime.block_on(rpc::read(&readers, method, map));
+    let answer = answer.map_err(|error| client::failure(&error.to_json()))?;
+    Ok(serde_json::from_str(answer.get())?)
+}

@@ -1,0 +1,51 @@
+//! Observed messages: kept for their chat, and handed on with the next one that is delivered there.
+
+use std::collections::VecDeque;
+
+use super::{Judge, Round};
+use crate::journal;
+use crate::message::{ChatId, Message, RowId};
+use crate::rpc::wire;
+
+impl Judge {
+    pub(super) fn observe(&mut self, message: &Message) {
+        let Some(chat) = &message.chat else { return };
+        let worth_showing = !message.text.trim().is_empty() || !message.attachments.is_empty();
+        if self.settings.history_limit == 0 || !worth_showing {
+            return;
+        }
+        let limit = self.settings.history_limit;
+        let waiting = self.waiting_in(chat.id);
+        waiting.push_back(message.id);
+        while waiting.len() > limit {
+            waiting.pop_front();
+        }
+    }
+
+    fn waiting_in(&mut self, chat: ChatId) -> &mut VecDeque<RowId> {
+        let (state, limit) = (&self.state, self.settings.history_limit);
+        self.waiting.entry(chat).or_insert_with(|| {
+            journal::waiting_context(state.connection(), chat, limit).map(VecDeque::from).unwrap_or_default()
+        })
+    }
+
+    /// The observed messages of this chat, which ride along with `message` and with no later one.
+    pub(super) fn take_context(&mut self, message: &Message, round: &mut Round) -> Vec<wire::ContextMessage> {
+        let Some(chat) = &message.chat else { return Vec::new() };
+        // A message that was held may be older than some that were observed since.
+        let (waiting, later) = self.waiting_in(chat.id).drain(..).partition::<Vec<_>, _>(|id| *id < message.id);
+        self.waiting_in(chat.id).extend(later);
+        if waiting.is_empty() {
+            return Vec::new();
+        }
+        let context = match self.read(&waiting) {
+            Ok(rows) => rows.iter().map(|row| wire::ContextMessage::from(&**row)).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "could not read the context of a message");
+                Vec::new()
+            }
+        };
+        round.batch.contexts.push((message.id, waiting));
+        context
+    }
+}
