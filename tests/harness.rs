@@ -10,10 +10,10 @@ mod inject;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-pub use client::{Client, Refusal};
+pub use client::Client;
 pub use daemon::TestDaemon;
 pub use guests::{HOSTILE, hostile_build, wrong_components};
-pub use home::{Answered, Home, Stdio, signal};
+pub use home::{Home, signal};
 pub use inject::Injector;
 
 /// Long enough for a machine that is busy with everything else; what takes longer has failed.
