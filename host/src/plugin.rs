@@ -136,7 +136,7 @@ impl Plugin {
             budget: engine::Budget::start(),
             normalizer: self.normalizer.clone(),
             name: self.name.clone(),
-            call: Call { inbound: None, now: Timestamp::now(), writes: StoreWrites::new() },
+            call: Call::new(None, Timestamp::now()),
             state,
             log,
         };
@@ -207,7 +207,7 @@ impl Plugin {
             return Err(Failure("the plugin has no instance".to_owned()));
         };
         let now = inbound.map_or_else(Timestamp::now, |inbound| inbound.now);
-        running.store.data_mut().call = Call { inbound: inbound.cloned(), now, writes: StoreWrites::new() };
+        running.store.data_mut().call = Call::new(inbound.cloned(), now);
         let answer = self.engine.timed(&mut running.store, |store| ask(&self.compiled, store, &running.instance));
         let guest = running.store.data_mut();
         guest.call.inbound = None;

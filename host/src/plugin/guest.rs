@@ -50,6 +50,14 @@ pub(super) struct Call {
     pub inbound: Option<Arc<Inbound>>,
     pub now: Timestamp,
     pub writes: StoreWrites,
+    /// By how many bytes the state grows with these writes, or shrinks.
+    growth: isize,
+}
+
+impl Call {
+    pub fn new(inbound: Option<Arc<Inbound>>, now: Timestamp) -> Call {
+        Call { inbound, now, writes: StoreWrites::new(), growth: 0 }
+    }
 }
 
 /// The plugin's durable state as it will be once all that was answered so far is committed.
@@ -107,6 +115,15 @@ impl Guest {
             Some(attachment) => Ok(attachment),
             None => bail!("an attachment was kept from an earlier call"),
         }
+    }
+
+    /// What `key` takes up as the running call sees it.
+    fn stored_bytes(&self, key: &str) -> isize {
+        let value = match self.call.writes.get(key) {
+            Some(written) => written.as_ref(),
+            None => self.state.values.get(key),
+        };
+        value.map_or(0, |value| (key.len() + value.len()) as isize)
     }
 
     pub(super) fn keep_line(&mut self, level: &'static str, mut text: String) {
@@ -321,9 +338,9 @@ impl store::Host for Guest {
         if value.len() > limits::STORE_VALUE_BYTES {
             bail!("store limit: a value of {} bytes, may be {}", value.len(), limits::STORE_VALUE_BYTES);
         }
+        self.call.growth += (key.len() + value.len()) as isize - self.stored_bytes(&key);
         self.call.writes.insert(key, Some(value));
-        let written = |(key, value): (&String, &Option<Vec<u8>>)| value.as_ref().map_or(0, |v| key.len() + v.len());
-        let total = self.state.bytes + self.call.writes.iter().map(written).sum::<usize>();
+        let total = self.state.bytes.saturating_add_signed(self.call.growth);
         if total > limits::STORE_TOTAL_BYTES {
             bail!("store limit: {total} bytes in all, may be {}", limits::STORE_TOTAL_BYTES);
         }
@@ -331,6 +348,7 @@ impl store::Host for Guest {
     }
 
     fn delete(&mut self, key: String) -> Result<()> {
+        self.call.growth -= self.stored_bytes(&key);
         self.call.writes.insert(key, None);
         Ok(())
     }
@@ -352,4 +370,52 @@ impl store::Host for Guest {
 
 fn millis(at: Timestamp) -> u64 {
     u64::try_from(at.as_millisecond()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use store::Host;
+
+    use super::*;
+
+    fn guest(state: State) -> Guest {
+        Guest {
+            growth: Growth,
+            budget: Budget::start(),
+            normalizer: Arc::new(Normalizer::new("US").unwrap()),
+            name: "test".into(),
+            call: Call::new(None, Timestamp::UNIX_EPOCH),
+            state,
+            log: VecDeque::new(),
+        }
+    }
+
+    #[test]
+    fn what_a_call_writes_over_and_deletes_counts_once() {
+        let mut guest = guest(State::new(BTreeMap::from([("a".to_owned(), vec![0; 9])])));
+        guest.set("a".into(), vec![0; 19]).unwrap();
+        guest.set("b".into(), vec![0; 4]).unwrap();
+        guest.set("b".into(), vec![0; 2]).unwrap();
+        guest.delete("nothing".into()).unwrap();
+        assert_eq!(guest.call.growth, 10 + 3);
+        guest.delete("a".into()).unwrap();
+        assert_eq!(guest.call.growth, -10 + 3);
+        let writes = std::mem::take(&mut guest.call.writes);
+        guest.state.apply(&writes);
+        assert_eq!(guest.state.bytes, 3);
+        assert_eq!(guest.keys(String::new()).unwrap(), ["b"]);
+    }
+
+    #[test]
+    fn the_store_is_full_at_its_limit_and_not_before() {
+        let mut guest = guest(State::default());
+        let value = || vec![0; limits::STORE_VALUE_BYTES];
+        let fitting = limits::STORE_TOTAL_BYTES / (limits::STORE_VALUE_BYTES + 3);
+        for number in 0..fitting {
+            guest.set(format!("{number:03}"), value()).unwrap();
+        }
+        // Writing over what is there needs no more room.
+        guest.set("000".into(), value()).unwrap();
+        assert!(guest.set("one more".into(), value()).is_err());
+    }
 }
