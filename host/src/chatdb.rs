@@ -103,15 +103,6 @@ impl Error {
             ),
         }
     }
-
-    /// True where the same request may well succeed in a moment.
-    pub fn is_transient(&self) -> bool {
-        let Error::Query { source, .. } = self else { return false };
-        matches!(
-            source.sqlite_error_code(),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::SchemaChanged)
-        )
-    }
 }
 
 /// What to do about a database that cannot be read.

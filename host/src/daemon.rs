@@ -155,7 +155,7 @@ impl Daemon {
         };
         let outbox = spawn_outbox(outbox, job_queue)?;
         let readers = Arc::new(Readers::new(&chatdb, &state_path));
-        let service = Service { config, readers, hub, judge: requests, outbox: jobs, reloader, stats, state_path };
+        let service = Service { config, readers, hub, judge: requests, outbox: jobs, reloader, stats };
         Ok(Daemon { service: Arc::new(service), stop, outbox, judge })
     }
 

@@ -18,7 +18,6 @@ mod status;
 mod verdicts;
 pub mod watch;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -47,7 +46,6 @@ pub struct Service {
     pub outbox: mpsc::Sender<outbox::Job>,
     pub reloader: Reloader,
     pub stats: Arc<judge::Stats>,
-    pub state_path: PathBuf,
 }
 
 /// Which queue of its connection a method waits in (section 2.5 of the specification).

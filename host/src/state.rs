@@ -101,10 +101,6 @@ impl StateDb {
         &self.connection
     }
 
-    pub fn connection_mut(&mut self) -> &mut Connection {
-        &mut self.connection
-    }
-
     pub fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
         let transaction = self.connection.transaction()?;
         for entry in &batch.entries {
