@@ -1,5 +1,7 @@
 //! Plugins that misbehave, and files that are no plugins: nothing slips through, nothing is lost.
 
+use imsgd::plugin::limits;
+use imsgd::state::{Batch, StateDb};
 use serde_json::{Value, json};
 
 use crate::harness::{FRIEND, FRIENDS, HOSTILE, Home, TestDaemon, hostile_build, wrong_components};
@@ -16,8 +18,11 @@ fn daemon_with(config: &str) -> TestDaemon {
 
 /// A daemon whose hostile plugin does `deed` to messages that have `bad` in them.
 fn check_deed(deed: &str, causes: &[&str]) {
+    check_deed_on(daemon_with(&format!("on_filter = '{deed}', only_text = 'bad'")), deed, causes);
+}
+
+fn check_deed_on(daemon: TestDaemon, deed: &str, causes: &[&str]) {
     let is_cause = |said: &Value| causes.iter().any(|cause| said.as_str().is_some_and(|said| said.contains(cause)));
-    let daemon = daemon_with(&format!("on_filter = '{deed}', only_text = 'bad'"));
     let mut client = daemon.watch();
     let held: Vec<_> = ["bad 1", "bad 2"].map(|text| daemon.receive_from(FRIEND, text)).into();
     daemon.receive_from(FRIEND, "good");
@@ -83,9 +88,16 @@ fn a_plugin_with_a_million_labels_holds_its_messages() {
 
 #[test]
 fn a_plugin_that_hogs_the_store_holds_its_messages() {
-    // Writing four MiB takes about as long as a call may: on a slow machine that limit is met first. That the store's own
-    // limit is exact is a test beside it.
-    check_deed("hog_store", &["store limit", "time limit"]);
+    let home = Home::new(&hostile("on_filter = 'hog_store', only_text = 'bad'"));
+    home.add_plugin("hostile.wasm", HOSTILE);
+    // Nearly full already, as writing four MiB takes about as long as a call may.
+    let value = vec![b'x'; limits::STORE_VALUE_BYTES];
+    let count = limits::STORE_TOTAL_BYTES / (value.len() + "full/00".len());
+    let writes = (0..count).map(|number| (format!("full/{number:02}"), Some(value.clone()))).collect();
+    let batch = Batch { writes: vec![("hostile".to_owned(), writes)], ..Batch::default() };
+    std::fs::create_dir_all(home.state_db().parent().unwrap()).unwrap();
+    StateDb::open(&home.state_db()).unwrap().commit(&batch).unwrap();
+    check_deed_on(TestDaemon::start(home), "hog_store", &["store limit"]);
 }
 
 #[test]

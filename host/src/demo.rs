@@ -187,7 +187,7 @@ fn over_stdio(stage: &mut Stage) -> Result<()> {
     ensure!(message["text"] == "hello, child", "another message arrived: {message}");
     stage::arrives(&message);
     drop(client);
-    let status = child.wait()?;
+    let status = stage.wait_for_end(&mut child)?;
     ensure!(status.success(), "imsgd rpc ended with {status}");
     stage::say("`imsgd rpc` relayed to the running daemon and ended with its client.");
     Ok(())

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -160,6 +160,15 @@ impl Stage {
             .spawn()?;
         let (input, output) = (child.stdout.take().context("no pipe")?, child.stdin.take().context("no pipe")?);
         Ok((child, Client::new(input, output)))
+    }
+
+    /// A child that does not end is a failure, not a reason to wait for ever.
+    pub fn wait_for_end(&mut self, child: &mut Child) -> Result<ExitStatus> {
+        let ended = self.until("imsgd rpc to end with its client", |_| Ok(child.try_wait()?));
+        if ended.is_err() {
+            let _ = child.kill();
+        }
+        ended
     }
 
     /// How many times osascript was asked to write to the chat of `address`.
