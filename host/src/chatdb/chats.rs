@@ -29,10 +29,16 @@ impl ChatDb {
     /// Newest activity first. `unread_only` narrows before the limit counts; without read state it leaves nothing.
     pub fn chats(&self, limit: usize, unread_only: bool) -> Result<Vec<ChatSummary>, Error> {
         self.read("list the chats", || {
-            let unread = unread::counts(self)?;
+            let (active, unread) = if unread_only {
+                let unread = unread::counts(self, None)?;
+                let wanted = |id| unread.as_ref().is_some_and(|counts| counts.contains_key(&id));
+                (by_activity(self, limit, wanted)?, unread)
+            } else {
+                let active = by_activity(self, limit, |_| true)?;
+                let ids: Vec<ChatId> = active.iter().map(|(id, _)| *id).collect();
+                (active, unread::counts(self, Some(&ids))?)
+            };
             let count = |id| unread.as_ref().map(|counts| counts.get(&id).copied().unwrap_or(0));
-            let wanted = |id| !unread_only || count(id).unwrap_or(0) > 0;
-            let active = by_activity(self, limit, wanted)?;
             let ids: Vec<i64> = active.iter().map(|(id, _)| id.0).collect();
             let mut chats = load_all(self, &ids)?;
             let summary = |(id, last_message_at): (ChatId, Timestamp)| {
@@ -114,9 +120,12 @@ fn by_activity(
     } else {
         from_messages.to_owned()
     };
+    // Only a chat without a date has to be asked whether it has messages at all.
     let sql = format!(
-        "SELECT id, newest FROM (SELECT c.ROWID AS id, {newest} AS newest FROM chat c
-         WHERE EXISTS (SELECT 1 FROM chat_message_join j WHERE j.chat_id = c.ROWID)) ORDER BY newest DESC, id DESC"
+        "WITH active AS MATERIALIZED (SELECT c.ROWID AS id, {newest} AS newest FROM chat c)
+         SELECT id, newest FROM active
+         WHERE newest IS NOT NULL OR EXISTS (SELECT 1 FROM chat_message_join j WHERE j.chat_id = id)
+         ORDER BY newest DESC, id DESC"
     );
     let mut statement = db.prepare(&sql)?;
     let mut rows = statement.query([])?;
