@@ -2,6 +2,7 @@
 # make test     everything; installs what it needs and says so
 # make plugins  build plugins/dist again, after a change in plugins/ or wit/
 # make lint     format and clippy
+# make bench    measure, and write docs/benchmarks.md and .json
 # make macos    compile and link for macOS, on Linux
 
 # Outside the checkout, so that a fresh clone is quick.
@@ -20,7 +21,7 @@ EXAMPLE = examples/plugins/quiet-hours
 # What is compiled in plugins/ and for it has its own folder.
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
-.PHONY: demo test toolchain lint host policies fresh examples plugins macos
+.PHONY: demo test toolchain lint host policies fresh examples plugins bench macos
 .NOTPARALLEL:
 
 demo:
@@ -70,6 +71,10 @@ plugins:
 		$(IN_WASM) $(IMSGD) plugin build plugins/$$policy --out plugins/dist/$$policy.wasm; \
 	done
 	$(IN_WASM) $(IMSGD) plugin build tests/guests/wasi --out tests/guests/wasi.wasm
+
+# Writes docs/benchmarks.md and docs/benchmarks.json.
+bench:
+	cargo bench --locked --bench bench
 
 macos:
 	.ci/macos

@@ -1,0 +1,94 @@
+//! Reading from a large database, over the socket, beside the same on a small one.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use crate::measure::Times;
+use crate::report::{Report, Row};
+use crate::server::{Client, IMSGD, Server};
+
+const SMALL: (usize, usize) = (20, 10_000);
+const LARGE: (usize, usize) = (2_000, 1_000_000);
+
+/// In no message of the simulation, so that a search for it reads everything.
+const NOWHERE: &str = "zyzzyva";
+
+pub fn run(report: &mut Report) -> Result<()> {
+    let small = all(SMALL)?;
+    let large = all(LARGE)?;
+    report.section(
+        "Large database",
+        &format!(
+            "`imsgd sim init --seed 7 --chats {} --messages {}`, served with the four policies; one client on the socket. \
+             Growth is against {} messages in {} chats in the same run.",
+            LARGE.0, LARGE.1, SMALL.1, SMALL.0
+        ),
+    );
+    for (small, large) in small.times.iter().zip(&large.times) {
+        let growth = large.1.median().as_secs_f64() / small.1.median().as_secs_f64().max(1e-9);
+        report.row(Row::times(large.0, &large.1).with("growth", format!("{growth:.1}×")));
+    }
+    if let (Some((most, _)), Some((idle, _))) = (large.peak, large.idle) {
+        report.row(Row::value("memory of the daemon, most (RSS)", format!("{} MiB", most / 1024)));
+        report.row(Row::value("memory of the daemon, before the first request", format!("{} MiB", idle / 1024)));
+    }
+    Ok(())
+}
+
+struct Measured {
+    times: Vec<(&'static str, Times)>,
+    idle: Option<(u64, u64)>,
+    peak: Option<(u64, u64)>,
+}
+
+fn all((chats, messages): (usize, usize)) -> Result<Measured> {
+    eprintln!("measuring {messages} messages in {chats} chats");
+    let server = Server::start(chats, messages)?;
+    let idle = server.memory();
+    let mut client = server.connect()?;
+    let listed = client.call("chats.list", json!({"limit": 200}))?;
+    let ids: Vec<i64> =
+        listed["chats"].as_array().into_iter().flatten().filter_map(|chat| chat["id"].as_i64()).collect();
+    ensure!(!ids.is_empty(), "no chats in {listed}");
+    let histories: Vec<Value> = ids.iter().cycle().take(200).map(|id| json!({"chat_id": id, "limit": 50})).collect();
+    let step = messages / 200;
+    let pages: Vec<Value> = (0..200).map(|page| json!({"since_rowid": page * step, "limit": 100})).collect();
+    let lists = vec![json!({"limit": 20}); 100];
+    let unread = vec![json!({"limit": 20, "unread_only": true}); 100];
+    let found = vec![json!({"query": "dinner", "limit": 50}); 20];
+    let lost = vec![json!({"query": NOWHERE}); 3];
+    let mut times = vec![
+        ("chats.list, 20 chats", calls(&mut client, "chats.list", &lists)?),
+        ("chats.list, 20 unread chats", calls(&mut client, "chats.list", &unread)?),
+        ("messages.history, 50 messages", calls(&mut client, "messages.history", &histories)?),
+        ("messages.after, 100 messages", calls(&mut client, "messages.after", &pages)?),
+        ("messages.search, 50 hits", calls(&mut client, "messages.search", &found)?),
+        ("messages.search, no hit in all messages", calls(&mut client, "messages.search", &lost)?),
+        ("messages.stats, all messages", calls(&mut client, "messages.stats", &[json!({"time_zone": "UTC"})])?),
+    ];
+    let peak = server.memory();
+    times.push(("chats --limit 1 --json, a process of its own", commands(&server)?));
+    Ok(Measured { times, idle, peak })
+}
+
+fn calls(client: &mut Client, method: &str, requests: &[Value]) -> Result<Times> {
+    Times::of(requests, |params| client.ask(method, params).map(drop))
+}
+
+/// Without asking the daemon: it serves on a socket that this command does not look at.
+fn commands(server: &Server) -> Result<Times> {
+    let missing = server.db().with_extension("no-socket");
+    Times::of(&[(); 20], |()| {
+        let status = Command::new(IMSGD)
+            .args(["chats", "--limit", "1", "--json", "--db"])
+            .arg(server.db())
+            .arg("--socket")
+            .arg(&missing)
+            .stdout(Stdio::null())
+            .status()?;
+        ensure!(status.success(), "imsgd chats: {status}");
+        Ok(())
+    })
+}

@@ -1,0 +1,41 @@
+//! Times of something that was done again and again.
+
+use std::time::{Duration, Instant};
+
+/// What a number of runs took, shortest first.
+pub struct Times(Vec<Duration>);
+
+impl Times {
+    /// Runs `work` once for each item, after a tenth of them (one at least) to warm up.
+    pub fn of<T>(items: &[T], mut work: impl FnMut(&T) -> anyhow::Result<()>) -> anyhow::Result<Times> {
+        let warm_up = items.len().div_ceil(10);
+        items.iter().take(warm_up).try_for_each(&mut work)?;
+        Times::cold(items, work)
+    }
+
+    /// The same without warming up.
+    pub fn cold<T>(items: &[T], mut work: impl FnMut(&T) -> anyhow::Result<()>) -> anyhow::Result<Times> {
+        let mut times = Vec::with_capacity(items.len());
+        for item in items {
+            let began = Instant::now();
+            work(item)?;
+            times.push(began.elapsed());
+        }
+        times.sort_unstable();
+        Ok(Times(times))
+    }
+
+    /// The time that `share` of all runs did not exceed.
+    pub fn quantile(&self, share: f64) -> Duration {
+        let rank = (self.0.len() as f64 * share).ceil() as usize;
+        self.0.get(rank.saturating_sub(1)).or(self.0.last()).copied().unwrap_or_default()
+    }
+
+    pub fn median(&self) -> Duration {
+        self.quantile(0.5)
+    }
+
+    pub fn runs(&self) -> usize {
+        self.0.len()
+    }
+}

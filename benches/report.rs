@@ -1,0 +1,135 @@
+//! The table: printed, and written as Markdown and JSON into `docs/`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use crate::measure::Times;
+
+/// What is measured, and what came out: columns in the order in which they were given.
+pub struct Row {
+    what: String,
+    cells: Vec<(&'static str, String)>,
+    json: Map<String, Value>,
+}
+
+impl Row {
+    pub fn times(what: &str, times: &Times) -> Row {
+        let row = Row { what: what.to_owned(), cells: Vec::new(), json: Map::new() };
+        let mut row = row.with("median", shown(times.median())).with("p99", shown(times.quantile(0.99)));
+        row.json.insert("median_us".to_owned(), json!(times.median().as_micros() as u64));
+        row.json.insert("p99_us".to_owned(), json!(times.quantile(0.99).as_micros() as u64));
+        row.json.insert("runs".to_owned(), json!(times.runs()));
+        row
+    }
+
+    pub fn value(what: &str, value: String) -> Row {
+        Row { what: what.to_owned(), cells: Vec::new(), json: Map::new() }.with("median", value)
+    }
+
+    pub fn with(mut self, column: &'static str, value: String) -> Row {
+        self.json.insert(column.to_owned(), json!(value));
+        self.cells.push((column, value));
+        self
+    }
+}
+
+fn shown(time: Duration) -> String {
+    match time.as_secs_f64() {
+        seconds if seconds >= 1.0 => format!("{seconds:.2} s"),
+        seconds if seconds >= 0.001 => format!("{:.2} ms", seconds * 1e3),
+        seconds => format!("{:.0} µs", seconds * 1e6),
+    }
+}
+
+struct Section {
+    title: String,
+    how: String,
+    rows: Vec<Row>,
+}
+
+pub struct Report {
+    machine: Vec<(&'static str, String)>,
+    sections: Vec<Section>,
+}
+
+impl Report {
+    pub fn of_this_machine() -> Report {
+        let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model =
+            cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let rustc = Command::new("rustc").arg("--version").output().map(|output| output.stdout).unwrap_or_default();
+        let machine = vec![
+            ("imsgd", env!("CARGO_PKG_VERSION").to_owned()),
+            ("date", jiff::Zoned::now().date().to_string()),
+            ("system", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
+            ("processor", format!("{} ({cores} cores)", model.unwrap_or("unknown"))),
+            ("compiler", String::from_utf8_lossy(&rustc).trim().to_owned()),
+        ];
+        Report { machine, sections: Vec::new() }
+    }
+
+    pub fn section(&mut self, title: &str, how: &str) {
+        self.sections.push(Section { title: title.to_owned(), how: how.to_owned(), rows: Vec::new() });
+    }
+
+    pub fn row(&mut self, row: Row) {
+        if let Some(section) = self.sections.last_mut() {
+            section.rows.push(row);
+        }
+    }
+
+    /// Prints the table and writes `docs/benchmarks.md` and `docs/benchmarks.json`.
+    pub fn write(&self) -> Result<()> {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+        let markdown = self.markdown();
+        println!("{markdown}");
+        fs::create_dir_all(&docs)?;
+        fs::write(docs.join("benchmarks.md"), markdown)?;
+        fs::write(docs.join("benchmarks.json"), format!("{:#}\n", self.json()))?;
+        Ok(())
+    }
+
+    fn markdown(&self) -> String {
+        let mut out = "# Benchmarks\n\nWritten by `make bench`. Nothing here is typed by hand.\n\n".to_owned();
+        for (name, value) in &self.machine {
+            out.push_str(&format!("- {name}: {value}\n"));
+        }
+        for section in &self.sections {
+            out.push_str(&format!("\n## {}\n\n{}\n\n", section.title, section.how));
+            let columns: Vec<&str> =
+                section.rows.first().into_iter().flat_map(|row| &row.cells).map(|cell| cell.0).collect();
+            out.push_str(&format!("| what | {} |\n|---|{}\n", columns.join(" | "), "---:|".repeat(columns.len())));
+            for row in &section.rows {
+                let cell =
+                    |column: &&str| row.cells.iter().find(|cell| cell.0 == *column).map_or("", |cell| cell.1.as_str());
+                let cells: Vec<&str> = columns.iter().map(cell).collect();
+                out.push_str(&format!("| {} | {} |\n", row.what, cells.join(" | ")));
+            }
+        }
+        out
+    }
+
+    fn json(&self) -> Value {
+        let machine: Map<String, Value> =
+            self.machine.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let sections: Vec<Value> = self.sections.iter().map(Section::json).collect();
+        json!({"machine": machine, "sections": sections})
+    }
+}
+
+impl Section {
+    fn json(&self) -> Value {
+        let row = |row: &Row| {
+            let mut object = row.json.clone();
+            object.insert("what".to_owned(), json!(row.what));
+            Value::Object(object)
+        };
+        json!({"title": self.title, "how": self.how, "rows": self.rows.iter().map(row).collect::<Vec<_>>()})
+    }
+}

@@ -1,0 +1,112 @@
+//! The daemon under measurement, on a simulated database, and one client of it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The program as `cargo bench` has built it: optimized.
+pub const IMSGD: &str = env!("CARGO_BIN_EXE_imsgd");
+
+/// The same seed gives the same messages in every run.
+const SEED: &str = "7";
+
+pub struct Server {
+    folder: TempDir,
+    child: Child,
+}
+
+impl Server {
+    /// Makes a database of this size with `imsgd sim init`, and serves it with all four policies.
+    pub fn start(chats: usize, messages: usize) -> Result<Server> {
+        let folder = tempfile::tempdir()?;
+        let db = folder.path().join("chat.db");
+        let made = Command::new(IMSGD)
+            .args(["sim", "init", "--seed", SEED, "--chats", &chats.to_string(), "--messages", &messages.to_string()])
+            .arg("--db")
+            .arg(&db)
+            .status()?;
+        ensure!(made.success(), "imsgd sim init: {made}");
+        fs::write(folder.path().join("config.toml"), "[policy]\nallow_from = [\"*\"]\ndm_policy = \"open\"\n")?;
+        let child = Command::new(IMSGD)
+            .args(["serve", "--log-level", "error", "--db"])
+            .arg(&db)
+            .arg("--socket")
+            .arg(folder.path().join("imsgd.sock"))
+            .arg("--config")
+            .arg(folder.path().join("config.toml"))
+            .env("XDG_STATE_HOME", folder.path().join("state"))
+            .stdout(Stdio::null())
+            .spawn()?;
+        let server = Server { folder, child };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    fn wait_until_ready(&self) -> Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(60) {
+            if let Ok(mut client) = self.connect()
+                && !client.call("status", json!({}))?["imsgd"]["head"].is_null()
+                && client.call("plugins.list", json!({}))?["plugins"].as_array().is_some_and(|list| list.len() == 4)
+            {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        bail!("the daemon was not ready within a minute")
+    }
+
+    pub fn connect(&self) -> Result<Client> {
+        let stream = UnixStream::connect(self.folder.path().join("imsgd.sock"))?;
+        Ok(Client { reader: BufReader::new(stream.try_clone()?), writer: stream })
+    }
+
+    pub fn db(&self) -> std::path::PathBuf {
+        self.folder.path().join("chat.db")
+    }
+
+    /// Resident memory in KiB: the most there ever was, and now. From Linux's `/proc`; none elsewhere.
+    pub fn memory(&self) -> Option<(u64, u64)> {
+        let status = fs::read_to_string(Path::new("/proc").join(self.child.id().to_string()).join("status")).ok()?;
+        let kib = |name: &str| {
+            status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+        };
+        Some((kib("VmHWM:")?, kib("VmRSS:")?))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub struct Client {
+    reader: BufReader<UnixStream>,
+    writer: UnixStream,
+}
+
+impl Client {
+    /// The line of the answer, unread: what reading it costs is the client's.
+    pub fn ask(&mut self, method: &str, params: &Value) -> Result<String> {
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        self.writer.write_all(format!("{request}\n").as_bytes())?;
+        let mut line = String::new();
+        self.reader.read_line(&mut line)?;
+        ensure!(!line.contains("\"error\":{"), "{method} {params}: {line}");
+        Ok(line)
+    }
+
+    pub fn call(&mut self, method: &str, params: Value) -> Result<Value> {
+        let mut answer: Value = serde_json::from_str(&self.ask(method, &params)?).context("an answer")?;
+        Ok(answer["result"].take())
+    }
+}
