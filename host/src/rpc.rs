@@ -3,6 +3,7 @@
 
 pub mod envelope;
 pub mod error;
+pub mod param;
 pub mod params;
 pub mod wire;
 
@@ -32,6 +33,7 @@ use crate::readers::Readers;
 use crate::reload::Reloader;
 use crate::subscription::Hub;
 use error::RpcError;
+use param::Param;
 use params::Params;
 
 /// What a method gives back: JSON that is already written.
@@ -59,40 +61,47 @@ pub enum Lane {
     Mutation,
 }
 
-/// A method that runs on its own, without knowing its connection.
+/// A method that is carried out here.
 struct Method {
     name: &'static str,
     lane: Lane,
+    params: &'static [Param],
     /// Absent from `methods` while chat.db cannot be read.
     needs_database: bool,
 }
 
-const fn method(name: &'static str, lane: Lane, needs_database: bool) -> Method {
-    Method { name, lane, needs_database }
+impl Method {
+    const fn new(name: &'static str, lane: Lane, params: &'static [Param]) -> Method {
+        Method { name, lane, params, needs_database: false }
+    }
+
+    const fn of_database(name: &'static str, lane: Lane, params: &'static [Param]) -> Method {
+        Method { needs_database: true, ..Method::new(name, lane, params) }
+    }
 }
 
 /// In the order in which they are advertised. The first three are where old clients look for them.
 const METHODS: &[Method] = &[
-    method("initialize", Lane::Control, false),
-    method("status", Lane::Read, false),
-    method("watch.unsubscribe", Lane::Control, false),
-    method("chats.list", Lane::Read, true),
-    method("chats.get", Lane::Read, true),
-    method("messages.stats", Lane::Read, true),
-    method("messages.history", Lane::Read, true),
-    method("messages.search", Lane::Read, true),
-    method("messages.after", Lane::Read, true),
-    method("messages.scheduled", Lane::Read, true),
-    method("watch.subscribe", Lane::Control, true),
-    method("message.send_status", Lane::Read, true),
-    method("send", Lane::Mutation, false),
-    method("pairing.list", Lane::Read, false),
-    method("pairing.approve", Lane::Mutation, false),
-    method("pairing.deny", Lane::Mutation, false),
-    method("pairing.revoke", Lane::Mutation, false),
-    method("journal.explain", Lane::Read, true),
-    method("plugins.list", Lane::Read, false),
-    method("plugins.reload", Lane::Mutation, false),
+    Method::new("initialize", Lane::Control, status::INITIALIZE),
+    Method::new("status", Lane::Read, &[]),
+    Method::new("watch.unsubscribe", Lane::Control, watch::UNSUBSCRIBE),
+    Method::of_database("chats.list", Lane::Read, chats::LIST),
+    Method::of_database("chats.get", Lane::Read, chats::GET),
+    Method::of_database("messages.stats", Lane::Read, stats::STATS),
+    Method::of_database("messages.history", Lane::Read, messages::HISTORY),
+    Method::of_database("messages.search", Lane::Read, messages::SEARCH),
+    Method::of_database("messages.after", Lane::Read, messages::AFTER),
+    Method::of_database("messages.scheduled", Lane::Read, messages::SCHEDULED),
+    Method::of_database("watch.subscribe", Lane::Control, watch::SUBSCRIBE),
+    Method::of_database("message.send_status", Lane::Read, send_status::SEND_STATUS),
+    Method::new("send", Lane::Mutation, send::SEND),
+    Method::new("pairing.list", Lane::Read, &[]),
+    Method::new("pairing.approve", Lane::Mutation, pairing::CODE),
+    Method::new("pairing.deny", Lane::Mutation, pairing::CODE),
+    Method::new("pairing.revoke", Lane::Mutation, pairing::REVOKE),
+    Method::of_database("journal.explain", Lane::Read, journal::EXPLAIN),
+    Method::new("plugins.list", Lane::Read, &[]),
+    Method::new("plugins.reload", Lane::Mutation, &[]),
 ];
 
 /// Methods of `imsg` that only work with a private helper inside Messages, and what they are called there.
@@ -137,42 +146,33 @@ pub fn supported_methods() -> impl Iterator<Item = &'static str> {
     own.chain(bridge).chain(["bridge.events.subscribe"])
 }
 
-pub fn lane(method: &str) -> Lane {
-    let known = METHODS.iter().find(|known| known.name == method).map(|known| known.lane);
-    let of_bridge = || BRIDGE_METHODS.iter().any(|(name, _)| *name == method).then_some(Lane::Mutation);
-    known.or_else(of_bridge).unwrap_or(Lane::Control)
+fn method(name: &str) -> Option<&'static Method> {
+    METHODS.iter().find(|method| method.name == name)
+}
+
+pub fn lane(name: &str) -> Lane {
+    let of_bridge = || BRIDGE_METHODS.iter().any(|(bridge, _)| *bridge == name).then_some(Lane::Mutation);
+    method(name).map(|method| method.lane).or_else(of_bridge).unwrap_or(Lane::Control)
 }
 
 impl Service {
     /// Carries out one request, all but the two that belong to a connection (`watch.*`).
     pub async fn call(&self, request: envelope::Request) -> Answer {
-        let map = request.params;
-        let method = request.method.as_str();
-        match method {
-            "initialize" => status::initialize(self, &Params::new(method, map, &["protocol_version"])?).await,
-            "status" => {
-                Params::new(method, map, &[])?;
-                status::status(self).await
-            }
-            "messages.after" => messages::after(self, Params::new(method, map, messages::AFTER_KEYS)?).await,
-            "send" => send::send(self, Params::new(method, map, send::KEYS)?).await,
-            "pairing.list" => {
-                Params::new(method, map, &[])?;
-                pairing::list(self).await
-            }
-            "pairing.approve" => pairing::approve(self, &Params::new(method, map, &["code"])?).await,
-            "pairing.deny" => pairing::deny(self, &Params::new(method, map, &["code"])?).await,
-            "pairing.revoke" => pairing::revoke(self, &Params::new(method, map, &["address"])?).await,
-            "journal.explain" => journal::explain(self, &Params::new(method, map, &["guid", "rowid"])?).await,
-            "plugins.list" => {
-                Params::new(method, map, &[])?;
-                plugins::list(self).await
-            }
-            "plugins.reload" => {
-                Params::new(method, map, &[])?;
-                plugins::reload(self).await
-            }
-            _ => read(&self.readers, method, map).await,
+        let Some(method) = method(&request.method) else { return Err(not_here(&request.method)) };
+        let params = Params::new(method.name, request.params, method.params)?;
+        match method.name {
+            "initialize" => status::initialize(self, &params).await,
+            "status" => status::status(self).await,
+            "messages.after" => messages::after(self, params).await,
+            "send" => send::send(self, params).await,
+            "pairing.list" => pairing::list(self).await,
+            "pairing.approve" => pairing::approve(self, &params).await,
+            "pairing.deny" => pairing::deny(self, &params).await,
+            "pairing.revoke" => pairing::revoke(self, &params).await,
+            "journal.explain" => journal::explain(self, &params).await,
+            "plugins.list" => plugins::list(self).await,
+            "plugins.reload" => plugins::reload(self).await,
+            _ => read_with(&self.readers, method, params).await,
         }
     }
 
@@ -186,21 +186,35 @@ impl Service {
 }
 
 /// Carries out a method that only reads chat.db, and so works without a daemon too. Refuses all others.
-pub async fn read(readers: &Arc<Readers>, method: &str, map: Map<String, Value>) -> Answer {
-    match method {
-        "chats.list" => chats::list(readers, Params::new(method, map, chats::LIST_KEYS)?).await,
-        "chats.get" => chats::get(readers, &Params::new(method, map, &["chat_id"])?).await,
-        "messages.stats" => stats::stats(readers, Params::new(method, map, stats::KEYS)?).await,
-        "messages.history" => messages::history(readers, Params::new(method, map, messages::HISTORY_KEYS)?).await,
-        "messages.search" => messages::search(readers, Params::new(method, map, messages::SEARCH_KEYS)?).await,
-        "messages.scheduled" => messages::scheduled(readers, Params::new(method, map, messages::SCHEDULED_KEYS)?).await,
-        "message.send_status" => send_status::send_status(readers, &Params::new(method, map, &["guid"])?).await,
-        "bridge.events.subscribe" => Err(RpcError::bridge_unavailable("Bridge events unavailable")),
-        other if BRIDGE_READS.contains(&other) => Err(RpcError::bridge_unavailable("Bridge unavailable")),
-        other => match BRIDGE_METHODS.iter().find(|(name, _)| *name == other) {
-            Some((_, operation)) => Err(RpcError::needs_bridge(operation)),
-            None => Err(RpcError::method_not_found(other)),
-        },
+pub async fn read(readers: &Arc<Readers>, name: &str, map: Map<String, Value>) -> Answer {
+    let Some(method) = method(name) else { return Err(not_here(name)) };
+    read_with(readers, method, Params::new(method.name, map, method.params)?).await
+}
+
+async fn read_with(readers: &Arc<Readers>, method: &Method, params: Params) -> Answer {
+    match method.name {
+        "chats.list" => chats::list(readers, params).await,
+        "chats.get" => chats::get(readers, &params).await,
+        "messages.stats" => stats::stats(readers, params).await,
+        "messages.history" => messages::history(readers, params).await,
+        "messages.search" => messages::search(readers, params).await,
+        "messages.scheduled" => messages::scheduled(readers, params).await,
+        "message.send_status" => send_status::send_status(readers, &params).await,
+        name => Err(not_here(name)),
+    }
+}
+
+/// What a method is answered with that is not carried out here.
+fn not_here(name: &str) -> RpcError {
+    if name == "bridge.events.subscribe" {
+        return RpcError::bridge_unavailable("Bridge events unavailable");
+    }
+    if BRIDGE_READS.contains(&name) {
+        return RpcError::bridge_unavailable("Bridge unavailable");
+    }
+    match BRIDGE_METHODS.iter().find(|(bridge, _)| *bridge == name) {
+        Some((_, operation)) => RpcError::needs_bridge(operation),
+        None => RpcError::method_not_found(name),
     }
 }
 

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::error::RpcError;
+use super::param::{CHAT_ID, LIMIT, Param};
 use super::params::Params;
 use super::{Answer, answer, wire};
 use crate::readers::{Reader, Readers};
 
-pub const LIST_KEYS: &[&str] = &["limit", "unread_only", "unreadOnly"];
+pub const LIST: &[Param] =
+    &[LIMIT.default(20), Param::flag("unread_only").or(&["unreadOnly"]).about("Only chats with unread messages.")];
+pub const GET: &[Param] = &[CHAT_ID.required().about("The chat's row.")];
 
 const NO_READ_STATE: &str = "unread_only is unavailable because this Messages database has no read-state column";
 
@@ -19,8 +22,8 @@ struct Chats<'a> {
 }
 
 pub async fn list(readers: &Arc<Readers>, params: Params) -> Answer {
-    let limit = params.limit(20)?;
-    let unread_only = params.flag(&["unread_only", "unreadOnly"])?;
+    let limit = params.count("limit")?;
+    let unread_only = params.flag("unread_only")?;
     let read = move |reader: &Reader| {
         if unread_only && !reader.chatdb.schema().features().unread_state {
             return Err(RpcError::params(NO_READ_STATE));

@@ -3,16 +3,22 @@
 use serde_json::json;
 
 use super::error::RpcError;
+use super::param::Param;
 use super::params::Params;
 use super::{Answer, Service, answer, wire};
 use crate::journal::{self, Entry};
 use crate::message::{Message, RowId};
 use crate::readers::Reader;
 
+pub const EXPLAIN: &[Param] = &[
+    Param::text("guid").selector().about("The message. This, or `rowid`."),
+    Param::integer("rowid").selector().about("The message's row."),
+];
+
 /// `{guid}` or `{rowid}` → the journal's row and a story of sentences.
 pub async fn explain(service: &Service, params: &Params) -> Answer {
-    let guid = params.string(&["guid"])?;
-    let rowid = params.integer(&["rowid"])?.map(RowId);
+    let guid = params.text("guid")?;
+    let rowid = params.integer("rowid")?.map(RowId);
     if guid.is_some() == rowid.is_some() {
         return Err(RpcError::params("exactly one of guid or rowid is required"));
     }

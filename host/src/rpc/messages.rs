@@ -7,25 +7,45 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::error::RpcError;
+use super::param::{
+    ATTACHMENTS, CHAT_ID, CONVERT_ATTACHMENTS, END, INCLUDE_REACTIONS, LIMIT, PARTICIPANTS, Param, START,
+};
 use super::params::Params;
 use super::{Answer, Service, answer, verdicts, wire};
 use crate::chatdb::{After, History, Scheduled, Search, TextMatch};
 use crate::message::{self, RowId};
 use crate::readers::{Reader, Readers};
 
-pub const HISTORY_KEYS: &[&str] =
-    &["chat_id", "limit", "participants", "start", "end", "attachments", "convert_attachments"];
-pub const SEARCH_KEYS: &[&str] = &["query", "match", "limit"];
-pub const AFTER_KEYS: &[&str] =
-    &["since_rowid", "chat_id", "limit", "attachments", "convert_attachments", "include_reactions"];
-pub const SCHEDULED_KEYS: &[&str] = &["limit"];
-
-/// Messages of one page at most; a longer answer would keep a connection's line for too long.
-const PAGE_MOST: i64 = 500;
-const PAGE: i64 = 100;
-
-/// Found messages at most: a search reads until it has them.
-const FOUND_MOST: usize = 100;
+pub const HISTORY: &[Param] = &[
+    CHAT_ID.required().about("The chat's row."),
+    LIMIT.default(50),
+    PARTICIPANTS,
+    START,
+    END,
+    ATTACHMENTS,
+    CONVERT_ATTACHMENTS,
+];
+pub const SEARCH: &[Param] = &[
+    Param::text("query").required().about("What to look for; spaces around it do not count."),
+    Param::choice("match", &["contains", "exact"]).about("Is it a part of the text, or all of it?"),
+    // A search reads until it has found as many.
+    LIMIT.at_most(100).default(50).refusal("must be between 1 and 100"),
+];
+pub const AFTER: &[Param] = &[
+    Param::integer("since_rowid")
+        .at_least(-1)
+        .required()
+        .selector()
+        .refusal("must be a non-negative integer")
+        .about("Rows after this one; 0, or -1, for all. Go on with `next_rowid` of the answer."),
+    CHAT_ID,
+    // A longer page would keep a connection's line for too long.
+    LIMIT.at_most(500).default(100),
+    ATTACHMENTS,
+    CONVERT_ATTACHMENTS,
+    INCLUDE_REACTIONS,
+];
+pub const SCHEDULED: &[Param] = &[LIMIT.default(50)];
 
 const NO_SCHEDULE: &str = "scheduled messages are unavailable because this Messages database has no schedule columns";
 
@@ -41,32 +61,27 @@ fn messages(messages: &[message::Message], attachments: bool) -> Answer {
 pub async fn history(readers: &Arc<Readers>, params: Params) -> Answer {
     let query = History {
         chat: params.required_chat_id()?,
-        limit: params.limit(50)?,
-        participants: params.strings("participants")?,
+        limit: params.count("limit")?,
+        participants: params.texts("participants")?,
         start: params.date("start")?,
         end: params.date("end")?,
     };
-    let attachments = params.flag(&["attachments"])?;
-    params.flag(&["convert_attachments"])?;
+    let attachments = params.flag("attachments")?;
+    params.flag("convert_attachments")?;
     messages(&readers.with(move |reader| reader.chatdb.history(&query)).await?, attachments)
 }
 
 pub async fn search(readers: &Arc<Readers>, params: Params) -> Answer {
-    let text = params.string(&["query"])?.unwrap_or_default().trim().to_owned();
+    let text = params.text("query")?.unwrap_or_default().trim().to_owned();
     if text.is_empty() {
         return Err(RpcError::params("query must be a non-empty string"));
     }
-    let matching = match params.string(&["match"])?.as_deref() {
+    let matching = match params.text("match")?.as_deref() {
         None | Some("contains") => TextMatch::Contains,
         Some("exact") => TextMatch::Exact,
         Some(_) => return Err(RpcError::params("match must be contains or exact")),
     };
-    let out_of_range = || RpcError::params(format!("limit must be between 1 and {FOUND_MOST}"));
-    let limit = params.limit(50).map_err(|error| if params.has_integer("limit") { out_of_range() } else { error })?;
-    if limit > FOUND_MOST {
-        return Err(out_of_range());
-    }
-    let query = Search { text, matching, limit };
+    let query = Search { text, matching, limit: params.count("limit")? };
     messages(&readers.with(move |reader| reader.chatdb.search(&query)).await?, false)
 }
 
@@ -79,20 +94,17 @@ struct Page<'a> {
 
 /// A page of what was delivered: messages that the policies kept from subscribers are not in it, but are passed by.
 pub async fn after(service: &Service, params: Params) -> Answer {
-    let since = params.integer(&["since_rowid"])?.filter(|since| *since >= -1);
+    let since = params.integer("since_rowid")?;
     let since = since.ok_or_else(|| RpcError::params("since_rowid must be a non-negative integer"))?;
-    let limit = params.integer(&["limit"])?.unwrap_or(PAGE);
-    if !(1..=PAGE_MOST).contains(&limit) {
-        return Err(RpcError::params(format!("limit must be an integer between 1 and {PAGE_MOST}")));
-    }
+    let limit = params.count("limit")?;
     let query = After {
         since: RowId(since.max(0)),
         chat: params.chat_id()?,
-        limit: usize::try_from(limit).unwrap_or(1),
-        include_reactions: params.flag(&["include_reactions"])?,
+        limit,
+        include_reactions: params.flag("include_reactions")?,
     };
-    let attachments = params.flag(&["attachments"])?;
-    params.flag(&["convert_attachments"])?;
+    let attachments = params.flag("attachments")?;
+    params.flag("convert_attachments")?;
     let page = service.readers.with(move |reader| reader.chatdb.after(&query)).await?;
     let rows: Vec<Arc<message::Message>> = page.messages.into_iter().map(Arc::new).collect();
     let deliveries = verdicts::deliveries(service, &rows).await?;
@@ -108,7 +120,7 @@ pub async fn after(service: &Service, params: Params) -> Answer {
 }
 
 pub async fn scheduled(readers: &Arc<Readers>, params: Params) -> Answer {
-    let limit = params.limit(50)?;
+    let limit = params.count("limit")?;
     let read = move |reader: &Reader| {
         if !reader.chatdb.schema().features().scheduled_messages {
             return Err(RpcError::params(NO_SCHEDULE));

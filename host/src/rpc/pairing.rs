@@ -4,10 +4,14 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::error::RpcError;
+use super::param::Param;
 use super::params::Params;
 use super::{Answer, Service, answer, wire};
 use crate::judge::{PairingError, Request};
 use crate::policy::Failure;
+
+pub const CODE: &[Param] = &[Param::text("code").required().about("The code that the stranger was given.")];
+pub const REVOKE: &[Param] = &[Param::text("address").required().about("Who was let in, as `pairing.list` has it.")];
 
 pub async fn list(service: &Service) -> Answer {
     let state = service.ask(Request::PairingList).await?.map_err(failed)?;
@@ -28,20 +32,20 @@ pub async fn list(service: &Service) -> Answer {
 
 /// `{code}` → `{ok, address, released}`: how many messages that waited were judged anew.
 pub async fn approve(service: &Service, params: &Params) -> Answer {
-    let code = params.required_string("code")?;
+    let code = params.required_text("code")?;
     let approval = service.ask(|reply| Request::Approve(code, reply)).await?.map_err(refused)?;
     answer(&json!({"ok": true, "address": approval.address, "released": approval.released}))
 }
 
 pub async fn deny(service: &Service, params: &Params) -> Answer {
-    let code = params.required_string("code")?;
+    let code = params.required_text("code")?;
     let address = service.ask(|reply| Request::Deny(code, reply)).await?.map_err(refused)?;
     answer(&json!({"ok": true, "address": address}))
 }
 
 /// `{address}` → `{ok, was_paired}`.
 pub async fn revoke(service: &Service, params: &Params) -> Answer {
-    let address = params.required_string("address")?;
+    let address = params.required_text("address")?;
     let was_paired = service.ask(|reply| Request::Revoke(address, reply)).await?.map_err(failed)?;
     answer(&json!({"ok": true, "was_paired": was_paired}))
 }

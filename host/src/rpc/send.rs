@@ -3,32 +3,35 @@
 use tokio::sync::oneshot;
 
 use super::error::RpcError;
+use super::param::{CHAT_ID, Param};
 use super::params::Params;
 use super::{Answer, Service, answer};
 use crate::outbox::target::{self, Target};
 use crate::outbox::{Job, SendRequest};
 
-pub const KEYS: &[&str] = &[
-    "to",
-    "chat_id",
-    "chat_identifier",
-    "chat_guid",
-    "text",
-    "file",
-    "service",
-    "transport",
-    "region",
-    "allow_sms_fallback",
-    "allowSMSFallback",
-    "text_formatting",
-    "textFormatting",
-    "formatting",
-    "reply_to",
-    "replyTo",
-    "reply_to_guid",
-    "message_guid",
-    "attempt_id",
-    "idempotency_key",
+pub const SEND: &[Param] = &[
+    Param::text("to").selector().about("A phone number or an e-mail address. This, or exactly one chat selector."),
+    CHAT_ID.about("The chat's row."),
+    Param::text("chat_identifier").selector().about("The chat's identifier."),
+    Param::text("chat_guid").selector().about("The chat's GUID."),
+    Param::text("text").about("What to say. This, or `file`, or both."),
+    Param::text("file").about("A file on the machine where imsgd runs."),
+    Param::choice("service", &["auto", "imessage", "sms"]).about("How to send to a recipient."),
+    Param::choice("transport", &["auto", "applescript", "bridge"])
+        .about("`bridge` is refused: imsgd has no private bridge into Messages."),
+    Param::text("region").about("The country that a number without a prefix is of, as in `US`. Absent: the owner's."),
+    Param::flag("allow_sms_fallback")
+        .or(&["allowSMSFallback"])
+        .default_true()
+        .about("Try SMS where a number has no iMessage, after a first attempt that surely did not leave."),
+    Param::objects("text_formatting")
+        .or(&["textFormatting", "formatting"])
+        .about("Taken and not used: AppleScript sends plain text."),
+    Param::text("reply_to")
+        .or(&["replyTo", "reply_to_guid", "message_guid"])
+        .about("Refused unless empty: AppleScript cannot send threaded replies."),
+    Param::refused("attempt_id", "attempt_id is only supported by send.tracked"),
+    Param::text("idempotency_key").about("Between 1 and 256 bytes. With the same key a message leaves only once."),
 ];
 
 /// An idempotency key is kept for every send; this is room for a UUID with words around it.
@@ -44,23 +47,20 @@ pub async fn send(service: &Service, params: Params) -> Answer {
 }
 
 fn check(params: &Params) -> Result<SendRequest, RpcError> {
-    if params.has("attempt_id") {
-        return Err(RpcError::params("attempt_id is only supported by send.tracked"));
-    }
-    let text = params.string(&["text"])?.unwrap_or_default();
-    let file = params.string(&["file"])?.filter(|file| !file.is_empty());
-    let region = params.string(&["region"])?.filter(|region| !region.is_empty());
-    let allow_sms_fallback = params.boolean(&["allow_sms_fallback", "allowSMSFallback"])?.unwrap_or(true);
+    let text = params.text("text")?.unwrap_or_default();
+    let file = params.text("file")?.filter(|file| !file.is_empty());
+    let region = params.text("region")?.filter(|region| !region.is_empty());
+    let allow_sms_fallback = params.flag("allow_sms_fallback")?;
     // AppleScript sends plain text, as `imsg` does without its bridge.
-    params.objects(&["text_formatting", "textFormatting", "formatting"])?;
-    let reply_to = params.string(&["reply_to", "replyTo", "reply_to_guid", "message_guid"])?;
-    let asked = match params.string(&["service"])?.as_deref() {
+    params.objects("text_formatting")?;
+    let reply_to = params.text("reply_to")?;
+    let asked = match params.text("service")?.as_deref() {
         None | Some("auto") => target::Service::Auto,
         Some("imessage") => target::Service::IMessage,
         Some("sms") => target::Service::Sms,
         Some(_) => return Err(RpcError::params("invalid service")),
     };
-    let transport = params.string(&["transport"])?.map(|transport| transport.to_lowercase());
+    let transport = params.text("transport")?.map(|transport| transport.to_lowercase());
     match transport.as_deref() {
         None | Some("auto" | "applescript" | "bridge") => {}
         Some(_) => return Err(RpcError::params("invalid transport")),
@@ -79,7 +79,7 @@ fn check(params: &Params) -> Result<SendRequest, RpcError> {
         let text = "reply_to requires bridge transport; AppleScript fallback cannot send threaded replies";
         return Err(RpcError::params(text));
     }
-    let idempotency_key = params.string(&["idempotency_key"])?;
+    let idempotency_key = params.text("idempotency_key")?;
     if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > KEY_BYTES) {
         return Err(RpcError::params(format!("idempotency_key must have between 1 and {KEY_BYTES} bytes")));
     }
@@ -97,7 +97,7 @@ fn check(params: &Params) -> Result<SendRequest, RpcError> {
 
 fn check_target(params: &Params, asked: target::Service) -> Result<(Target, target::Service), RpcError> {
     let names_chat = ["chat_id", "chat_identifier", "chat_guid"].iter().any(|key| params.has(key));
-    let to = params.string(&["to"])?;
+    let to = params.text("to")?;
     match to {
         Some(_) if names_chat => Err(RpcError::params("use to or exactly one chat selector; not both")),
         Some(to) if to.trim().is_empty() => Err(RpcError::params("to must be a non-empty string")),

@@ -6,13 +6,17 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::error::RpcError;
+use super::param::Param;
 use super::params::Params;
 use super::{Answer, answer, wire};
 use crate::chatdb::SendStatus;
 use crate::readers::Readers;
 
+pub const SEND_STATUS: &[Param] =
+    &[Param::text("guid").required().about("The message that was sent, as `send` named it.")];
+
 pub async fn send_status(readers: &Arc<Readers>, params: &Params) -> Answer {
-    let guid = params.string(&["guid"])?.unwrap_or_default().trim().to_owned();
+    let guid = params.text("guid")?.unwrap_or_default().trim().to_owned();
     if guid.is_empty() {
         return Err(RpcError::params("guid is required"));
     }

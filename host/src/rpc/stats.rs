@@ -6,31 +6,30 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::error::RpcError;
+use super::param::{CHAT_ID, Param};
 use super::params::Params;
 use super::{Answer, answer};
 use crate::chatdb::{ChatName, MediaCount, MediaStats, Stats, StatsQuery};
-use crate::message::ChatId;
 use crate::readers::{Reader, Readers};
 
-pub const KEYS: &[&str] = &["chat_id", "time_zone", "include_media"];
+pub const STATS: &[Param] = &[
+    CHAT_ID.refusal("must be a positive rowid (received {value})"),
+    Param::text("time_zone").about("An IANA name, for `dates`. Absent: the zone of the machine."),
+    Param::flag("include_media").about("Also count attachments."),
+];
 
 const NO_MEDIA: &str = "media statistics are unavailable because attachment tables are missing";
 
 pub async fn stats(readers: &Arc<Readers>, params: Params) -> Answer {
-    let chat = match params.integer(&["chat_id"])? {
-        Some(id) if id < 1 => {
-            return Err(RpcError::params(format!("chat_id must be a positive rowid (received {id})")));
-        }
-        id => id.map(ChatId),
-    };
-    let time_zone = match params.string(&["time_zone"])? {
+    let chat = params.chat_id()?;
+    let time_zone = match params.text("time_zone")? {
         None => TimeZone::system(),
         Some(name) => {
             let invalid = |_| RpcError::params(format!("invalid IANA time zone: {name}"));
             TimeZone::get(&name).map_err(invalid)?
         }
     };
-    let include_media = params.flag(&["include_media"])?;
+    let include_media = params.flag("include_media")?;
     let zone_name = time_zone.iana_name().unwrap_or("UTC").to_owned();
     let query = StatsQuery { chat, time_zone, include_media };
     let stats = readers.with(move |reader| count(reader, &query)).await?;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::error::RpcError;
+use super::param::Param;
 use super::params::Params;
 use super::{Answer, METHODS, Method, Service, answer, plugins, supported_methods};
 use crate::chatdb::Features;
@@ -12,8 +13,11 @@ use crate::judge::Request;
 /// The version of the protocol, not of the program.
 const PROTOCOL_VERSION: i64 = 1;
 
+pub const INITIALIZE: &[Param] =
+    &[Param::integer("protocol_version").default(PROTOCOL_VERSION).about("The version that the client speaks.")];
+
 pub async fn initialize(service: &Service, params: &Params) -> Answer {
-    match params.integer(&["protocol_version"])? {
+    match params.integer("protocol_version")? {
         None | Some(PROTOCOL_VERSION) => status(service).await,
         Some(other) => Err(RpcError::params(format!(
             "unsupported protocol_version {other}; supported version is {PROTOCOL_VERSION}"

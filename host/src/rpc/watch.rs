@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::error::RpcError;
+use super::param::{ATTACHMENTS, CHAT_ID, CONVERT_ATTACHMENTS, END, INCLUDE_REACTIONS, PARTICIPANTS, Param, START};
 use super::params::Params;
 use super::{Service, verdicts};
 use crate::message::{Message, RowId};
@@ -12,26 +13,40 @@ use crate::readers::Reader;
 use crate::subscription::{End, Filter, Live, Published};
 use crate::transport::{Line, Output};
 
-const SUBSCRIBE_KEYS: &[&str] = &[
-    "chat_id",
-    "since_rowid",
-    "participants",
-    "start",
-    "end",
-    "attachments",
-    "convert_attachments",
-    "include_reactions",
-    "debounce_ms",
-    "debounceMs",
-    "buffer_limit",
-    "bufferLimit",
-    "routes",
-    "include_backfill",
+pub const SUBSCRIBE: &[Param] = &[
+    CHAT_ID,
+    Param::integer("since_rowid")
+        .selector()
+        .about("First what came after this row. Absent or 0: only what comes; -1: everything."),
+    PARTICIPANTS,
+    START,
+    END,
+    ATTACHMENTS,
+    CONVERT_ATTACHMENTS,
+    INCLUDE_REACTIONS,
+    // Rows leave when they are complete, which is sooner than any debounce: a bound on waiting that is kept anyway.
+    Param::integer("debounce_ms")
+        .or(&["debounceMs"])
+        .at_least(0)
+        .default(500)
+        .about("How long a row may wait for its other parts."),
+    Param::integer("buffer_limit")
+        .or(&["bufferLimit"])
+        .at_least(1)
+        .at_most(4096)
+        .default(256)
+        .about("How many messages may wait for this subscriber before it is cut off with `watch.overflow`."),
+    Param::texts("routes")
+        .selector()
+        .about("Only these routes; `group:*` stands for all that begin so. Absent or empty: all."),
+    Param::flag("include_backfill").about("Also old messages that a sync or a restore wrote only now."),
 ];
 
-/// Messages that a subscription may have waiting, by default and at most.
-const BUFFER: i64 = 256;
-const BUFFER_MOST: i64 = 4096;
+pub const UNSUBSCRIBE: &[Param] = &[Param::integer("subscription")
+    .at_least(1)
+    .required()
+    .selector()
+    .about("The number that `watch.subscribe` gave.")];
 
 /// Rows of the past that are read at a time.
 const PAGE: usize = 200;
@@ -47,46 +62,34 @@ pub struct Subscribe {
 
 impl Subscribe {
     pub fn check(map: serde_json::Map<String, Value>) -> Result<Subscribe, RpcError> {
-        let params = Params::new("watch.subscribe", map, SUBSCRIBE_KEYS)?;
-        let since = params.integer(&["since_rowid"])?;
-        let attachments = params.flag(&["attachments"])?;
-        params.flag(&["convert_attachments"])?;
+        let params = Params::new("watch.subscribe", map, SUBSCRIBE)?;
+        let since = params.integer("since_rowid")?;
+        let attachments = params.flag("attachments")?;
+        params.flag("convert_attachments")?;
         let filter = Filter {
             chat: params.chat_id()?,
-            participants: params.strings("participants")?.iter().map(|one| one.to_lowercase()).collect(),
+            participants: params.texts("participants")?.iter().map(|one| one.to_lowercase()).collect(),
             start: params.date("start")?,
             end: params.date("end")?,
-            reactions: params.flag(&["include_reactions"])?,
-            backfill: params.flag(&["include_backfill"])?,
-            routes: params.strings("routes")?,
+            reactions: params.flag("include_reactions")?,
+            backfill: params.flag("include_backfill")?,
+            routes: params.texts("routes")?,
         };
-        // Rows leave when they are complete, which is sooner than any debounce: a bound on waiting that is kept anyway.
-        if params.integer(&["debounce_ms", "debounceMs"])?.is_some_and(|debounce| debounce < 0) {
-            let key = if params.has("debounce_ms") { "debounce_ms" } else { "debounceMs" };
-            return Err(RpcError::params(format!("{key} must be a non-negative integer")));
-        }
-        let buffer = params.integer(&["buffer_limit", "bufferLimit"])?.unwrap_or(BUFFER);
-        if !(1..=BUFFER_MOST).contains(&buffer) {
-            let key = if params.has("bufferLimit") { "bufferLimit" } else { "buffer_limit" };
-            return Err(RpcError::params(format!("{key} must be an integer between 1 and {BUFFER_MOST}")));
-        }
+        params.integer("debounce_ms")?;
+        let buffer = params.count("buffer_limit")?;
         let since = match since {
             None | Some(0) => None,
             Some(cursor) => Some(RowId(cursor.max(0))),
         };
-        Ok(Subscribe { filter, since, attachments, buffer: usize::try_from(buffer).unwrap_or(1) })
+        Ok(Subscribe { filter, since, attachments, buffer })
     }
 }
 
 /// Checks `watch.unsubscribe` and gives the subscription's number.
 pub fn unsubscribed(map: serde_json::Map<String, Value>) -> Result<u64, RpcError> {
-    let params = Params::new("watch.unsubscribe", map, &["subscription"])?;
-    let number = params.integer(&["subscription"])?;
-    let number = number.ok_or_else(|| RpcError::params("subscription is required"))?;
-    u64::try_from(number)
-        .ok()
-        .filter(|number| *number > 0)
-        .ok_or_else(|| RpcError::params("subscription must be a positive integer"))
+    let params = Params::new("watch.unsubscribe", map, UNSUBSCRIBE)?;
+    let number = params.required_integer("subscription")?;
+    u64::try_from(number).map_err(RpcError::internal)
 }
 
 /// A subscription that has its place in the stream, but has not sent anything.
