@@ -12,7 +12,7 @@
 //! - Only `chatdb` opens chat.db, always read-only. `sim` writes, but only databases that it made.
 //! - Only `rpc::wire` and `config` are serialized by derive; inner types promise nothing to clients.
 //! - Only `plugin` knows wasmtime, and it loads no native code from files.
-//! - Only `outbox::applescript` starts processes while serving; `author` starts cargo, `sim` what it simulates.
+//! - Only `process` starts processes while serving; `author` starts cargo, `sim` what it simulates.
 //! - Only one task writes to each client.
 
 pub mod message;
@@ -37,6 +37,7 @@ pub mod subscription;
 pub mod transport;
 
 pub mod outbox;
+pub mod process;
 
 pub mod config;
 pub mod daemon;

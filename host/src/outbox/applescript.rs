@@ -1,12 +1,9 @@
 //! Sending through osascript: one child process for each message, every value an argument, none in the script.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, Command};
+use crate::process::{self, Limit, Talk};
 
 /// What is sent to whom, as the script takes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,76 +79,16 @@ end run
 
 /// Starts `program` for one order and waits for it, `limit` at most.
 pub async fn send(program: &Path, order: &Order, limit: Duration) -> Outcome {
-    let mut command = Command::new(program);
-    command
-        .args(["-l", "AppleScript", "-"])
-        .args(arguments(order))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // A group of its own, so that whatever it started ends with it.
-        .process_group(0)
-        .kill_on_drop(true);
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => return Outcome::NotStarted(format!("could not start {}: {error}", program.display())),
-    };
-    let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
-    match tokio::time::timeout(limit, talk(&mut child)).await {
-        Ok(outcome) => {
-            // It ended by itself, and its number may be another's by now.
-            group.0 = None;
-            outcome
+    let arguments = ["-l", "AppleScript", "-"].into_iter().map(str::to_owned).chain(arguments(order));
+    let limit = Limit { time: limit, grace: None };
+    match process::run(program, arguments, Talk::Tell(SCRIPT.as_bytes()), limit).await {
+        Ok(ended) if ended.status.success() => parse(&ended.said),
+        Ok(ended) => Outcome::Uncertain(format!("osascript ended with {}: {}", ended.status, ended.complained.trim())),
+        Err(process::Error::NotStarted(error)) => {
+            Outcome::NotStarted(format!("could not start {}: {error}", program.display()))
         }
-        Err(_) => {
-            drop(group);
-            let _ = child.wait().await;
-            Outcome::Uncertain(format!("osascript did not end within {} seconds and was stopped", limit.as_secs_f32()))
-        }
+        Err(error) => Outcome::Uncertain(format!("osascript {error}")),
     }
-}
-
-/// The process group of a child that has not ended. It is killed when the attempt is given up, also where that is
-/// because nobody waits for it any more.
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
-async fn talk(child: &mut Child) -> Outcome {
-    let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
-    else {
-        return Outcome::Uncertain("osascript has no pipes".to_owned());
-    };
-    if let Err(error) = stdin.write_all(SCRIPT.as_bytes()).await {
-        return Outcome::Uncertain(format!("osascript did not read the script: {error}"));
-    }
-    drop(stdin);
-    let (said, complained, status) = tokio::join!(read_some(stdout), read_some(stderr), child.wait());
-    match status {
-        Ok(status) if status.success() => parse(&said),
-        Ok(status) => Outcome::Uncertain(format!("osascript ended with {status}: {}", complained.trim())),
-        Err(error) => Outcome::Uncertain(format!("osascript was lost: {error}")),
-    }
-}
-
-/// Enough for a result line or an error text; the rest is read and thrown away.
-const READ_BYTES: usize = 16 << 10;
-
-async fn read_some(mut stream: impl tokio::io::AsyncRead + Unpin) -> String {
-    use tokio::io::AsyncReadExt;
-    let mut kept = Vec::new();
-    let mut buffer = [0; 4096];
-    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
-        let room = READ_BYTES.saturating_sub(kept.len()).min(count);
-        kept.extend_from_slice(&buffer[..room]);
-    }
-    String::from_utf8_lossy(&kept).into_owned()
 }
 
 fn parse(said: &str) -> Outcome {
