@@ -15,6 +15,7 @@ mod behavior;
 mod body;
 mod corpus;
 mod database;
+mod files;
 mod history;
 mod init;
 mod inject;

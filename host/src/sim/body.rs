@@ -1,7 +1,6 @@
 //! What a person wrote, as `attributedBody` holds it: parts, mentions, and a placeholder for each attachment.
 
 use std::ops::Range;
-use std::path::Path;
 
 use super::rows::{Attachment, Content};
 use super::typedstream::{FILE_TRANSFER, MENTION, MESSAGE_PART, Run, TRANSCRIPTION, Value, encode};
@@ -64,34 +63,6 @@ fn mentioned(text: &str, count: usize) -> Vec<Range<usize>> {
     };
     let marked: Vec<Range<usize>> = words().filter(|word| text[word.start..].starts_with('@')).take(count).collect();
     if marked.len() == count { marked } else { words().take(count).collect() }
-}
-
-/// What `attachment` says about a file: the type follows from the extension, the size from the disk.
-pub fn attachment(path: &Path, guid: String) -> Attachment {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
-    let (uti, mime_type) = match extension.as_str() {
-        "jpg" | "jpeg" => ("public.jpeg", "image/jpeg"),
-        "png" => ("public.png", "image/png"),
-        "gif" => ("com.compuserve.gif", "image/gif"),
-        "heic" => ("public.heic", "image/heic"),
-        "mov" => ("com.apple.quicktime-movie", "video/quicktime"),
-        "mp4" => ("public.mpeg-4", "video/mp4"),
-        "caf" => ("com.apple.coreaudio-format", "audio/x-caf"),
-        "m4a" => ("com.apple.m4a-audio", "audio/x-m4a"),
-        "pdf" => ("com.adobe.pdf", "application/pdf"),
-        "txt" => ("public.plain-text", "text/plain"),
-        "vcf" => ("public.vcard", "text/vcard"),
-        _ => ("public.data", "application/octet-stream"),
-    };
-    Attachment {
-        guid,
-        filename: path.to_string_lossy().into_owned(),
-        transfer_name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-        uti,
-        mime_type,
-        total_bytes: std::fs::metadata(path).map(|metadata| metadata.len()).unwrap_or_default(),
-        user_info: None,
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::init::Options;
 use super::random::Random;
 use super::receive::{Tapback, answer, react};
 use super::rows::{self, Attachment, Chat, Content, Message, Service, apple_date};
-use super::{body, corpus, plists};
+use super::{body, corpus, files, plists};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -239,7 +239,7 @@ impl<'a> History<'a> {
         let (high, low) = (self.random.below(256), self.random.below(16));
         let path = format!("~/Library/Messages/Attachments/{high:02x}/{low:02}/{guid}/{name}");
         let total_bytes = 20_000 + self.random.below(4_000_000);
-        Attachment { total_bytes, ..body::attachment(path.as_ref(), guid) }
+        Attachment { total_bytes, ..files::described(path.as_ref(), guid) }
     }
 
     /// A link beside other text is written twice: as text, then as a preview in a row of its own.

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::random::Random;
 use super::rows::{self, Attachment, Chat, Content, Service};
-use super::{body, database, plists};
+use super::{body, database, files, plists};
 use crate::message::{ChatId, RowId};
 
 /// What arrives. The same description serves the command line, `--stdin` and Rust callers.
@@ -46,6 +46,12 @@ pub struct Incoming {
     /// Attach a file, which may be missing; can be repeated
     #[arg(long = "attachment", alias = "attachments", value_name = "PATH")]
     pub attachments: Vec<PathBuf>,
+    /// Attach a copy of a file, put where Messages puts what arrives; can be repeated
+    #[arg(long, value_name = "FILE")]
+    pub attach: Vec<PathBuf>,
+    /// Attach a file of this name that has not been downloaded yet; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub announce: Vec<String>,
     /// Guid of the message that this one answers inline
     #[arg(long, value_name = "GUID")]
     pub reply_to: Option<String>,
@@ -133,6 +139,8 @@ pub fn receive(path: &Path, incoming: &Incoming) -> Result<Received> {
 /// A connection kept open, for writing more than one message.
 pub struct Session {
     connection: Connection,
+    /// Where the files of this database are.
+    folder: PathBuf,
     random: Random,
 }
 
@@ -141,16 +149,18 @@ impl Session {
         let connection = database::open(path)?;
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).context("could not get random bytes")?;
-        Ok(Session { connection, random: Random::seeded(u64::from_le_bytes(seed)) })
+        let folder = std::path::absolute(path)?.with_file_name("Attachments");
+        Ok(Session { connection, folder, random: Random::seeded(u64::from_le_bytes(seed)) })
     }
 
     pub fn receive(&mut self, incoming: &Incoming) -> Result<Received> {
         std::thread::sleep(Duration::from_millis(incoming.after_ms));
         let guid = incoming.guid.clone().unwrap_or_else(|| self.random.guid());
+        let files = files::attachments(&self.folder, incoming, &guid)?;
         let mut steps = Transactions::begin(&self.connection, incoming)?;
 
         let chat = conversation(&self.connection, incoming)?;
-        let (message, attachments) = compose(&self.connection, incoming, &chat, guid)?;
+        let message = compose(&self.connection, incoming, &chat, guid, &files)?;
         let bare = rows::Message { content: Content::default(), ..message.clone() };
         let rowid = rows::insert_message(&self.connection, &bare)?;
         steps.next()?;
@@ -161,8 +171,8 @@ impl Session {
         }
 
         rows::update_content(&self.connection, rowid, &message.content)?;
-        for attachment in &attachments {
-            rows::insert_attachment(&self.connection, rowid, &message, attachment)?;
+        for file in &files {
+            rows::insert_attachment(&self.connection, rowid, &message, file)?;
         }
         let committed_at = steps.finish()?;
         let chat_id = (!incoming.no_join).then_some(chat.id);
@@ -279,7 +289,8 @@ fn compose(
     incoming: &Incoming,
     chat: &Chat,
     guid: String,
-) -> Result<(rows::Message, Vec<Attachment>)> {
+    files: &[Attachment],
+) -> Result<rows::Message> {
     let handle_id = match &incoming.from {
         // In a group, what the owner writes has no handle.
         _ if incoming.from_me && chat.is_group() => 0,
@@ -287,9 +298,6 @@ fn compose(
         None if chat.is_group() => anyhow::bail!("a group message needs a sender"),
         None => rows::handle(connection, &chat.identifier, incoming.service)?,
     };
-    let attachments: Vec<Attachment> = (incoming.attachments.iter().enumerate())
-        .map(|(part, path)| body::attachment(path, format!("at_{part}_{guid}")))
-        .collect();
     let mut message = rows::Message {
         guid,
         handle_id,
@@ -297,18 +305,18 @@ fn compose(
         date: rows::apple_date(incoming.date.unwrap_or_else(Timestamp::now)),
         is_from_me: incoming.from_me,
         room: chat.is_group().then(|| chat.identifier.clone()),
-        content: body::compose(&incoming.text, &incoming.mentions, &attachments),
+        content: body::compose(&incoming.text, &incoming.mentions, files),
         ..rows::Message::default()
     };
     if let Some(parent) = &incoming.reply_to {
         answer(&mut message, parent);
     }
     if let (Some(tapback), Some(target)) = (&incoming.tapback, &incoming.target) {
-        ensure!(attachments.is_empty(), "a tapback has no attachments");
+        ensure!(files.is_empty(), "a tapback has no attachments");
         ensure!(exists(connection, target)?, "there is no message {target} to react to");
         react(&mut message, tapback, incoming.remove, target, &incoming.text);
     }
-    Ok((message, attachments))
+    Ok(message)
 }
 
 /// Makes `message` an inline reply to the first part of `parent`.

@@ -259,6 +259,7 @@ pub struct Attachment {
     pub uti: &'static str,
     pub mime_type: &'static str,
     pub total_bytes: u64,
+    pub transfer_state: i64,
     pub user_info: Option<Vec<u8>>,
 }
 
@@ -268,16 +269,16 @@ pub fn insert_attachment(
     message: &Message,
     attachment: &Attachment,
 ) -> Result<()> {
-    // Unlike the dates of messages, an attachment's are in seconds. State 5: the file has arrived.
+    // Unlike the dates of messages, an attachment's are in seconds.
     connection
         .prepare_cached(
             "INSERT INTO attachment (guid, original_guid, created_date, start_date, filename, uti, mime_type,
                  transfer_state, is_outgoing, user_info, transfer_name, total_bytes)
-             VALUES (:guid, :guid, :date, :date, :filename, :uti, :mime_type, 5, :outgoing, :info, :name, :bytes)",
+             VALUES (:guid, :guid, :date, :date, :filename, :uti, :mime_type, :state, :outgoing, :info, :name, :bytes)",
         )?
         .execute(named_params! {
             ":guid": attachment.guid, ":date": message.date / 1_000_000_000, ":filename": attachment.filename,
-            ":uti": attachment.uti, ":mime_type": attachment.mime_type, ":outgoing": message.is_from_me,
+            ":uti": attachment.uti, ":mime_type": attachment.mime_type, ":state": attachment.transfer_state, ":outgoing": message.is_from_me,
             ":info": attachment.user_info, ":name": attachment.transfer_name,
             ":bytes": attachment.total_bytes as i64,
         })?;

@@ -189,6 +189,26 @@ fn split_steps_end_in_the_same_rows_as_one_transaction() {
 }
 
 #[test]
+fn a_file_that_arrives_is_put_beside_the_database_and_an_announced_one_is_not() {
+    let simulation = Simulation::empty();
+    let sent = simulation.folder.path().join("wave.GIF");
+    std::fs::write(&sent, b"GIF89a").unwrap();
+    let (attach, announce) = (vec![sent.clone()], vec!["later.heic".to_owned()]);
+    simulation.receive(&Incoming { attach, announce, guid: Some("G".into()), ..Incoming::new("a@example.com", "") });
+    std::fs::remove_file(sent).unwrap();
+    let query =
+        "SELECT guid, transfer_name, uti, mime_type, total_bytes, transfer_state FROM attachment ORDER BY ROWID";
+    assert_eq!(
+        simulation.query(query),
+        ["at_0_G|wave.GIF|com.compuserve.gif|image/gif|6|5", "at_1_G|later.heic|public.heic|image/heic|12345|0"]
+    );
+    let paths = simulation.query("SELECT filename FROM attachment ORDER BY ROWID");
+    assert!(paths.iter().all(|path| path.starts_with(simulation.folder.path().join("Attachments").to_str().unwrap())));
+    assert_eq!(std::fs::read(&paths[0]).unwrap(), b"GIF89a");
+    assert!(!PathBuf::from(&paths[1]).exists());
+}
+
+#[test]
 fn a_message_that_is_never_joined_has_no_chat() {
     let simulation = Simulation::empty();
     let received = simulation.receive(&Incoming { no_join: true, ..Incoming::new("a@example.com", "lost") });
