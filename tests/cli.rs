@@ -1,5 +1,7 @@
 //! Commands as people and probing gateways run them.
 
+mod usage;
+
 use serde_json::Value;
 
 use crate::harness::{FRIENDS, HOSTILE, Home, TestDaemon};
@@ -13,7 +15,7 @@ fn probes_find_what_they_look_for() {
         assert!(help.status.success() && help.stdout.contains(said), "{command:?}: {help:?}");
     }
     let version = home.run_bare(&["--version"]);
-    assert_eq!(version.stdout, format!("imsgd {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(version.stdout, concat!(env!("CARGO_PKG_VERSION"), "\n"));
     let status = home.run_bare(&["status", "--json"]);
     assert_eq!(status.status.code(), Some(0), "{status:?}");
     let status: Value = serde_json::from_str(&status.stdout).unwrap();

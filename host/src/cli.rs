@@ -3,14 +3,18 @@
 mod bridge;
 mod client;
 mod config;
+mod failure;
 mod lines;
 mod pairing;
 mod plugin;
 mod read;
 mod serve;
 mod status;
+mod usage;
+mod values;
 mod why;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,8 +26,9 @@ use crate::{demo, sim};
 
 /// Holds the permissions for Messages, and lets policies decide what leaves it.
 #[derive(Parser)]
-#[command(name = "imsgd", version, about, long_about = None, arg_required_else_help = true)]
-pub struct Cli {
+#[command(name = "imsgd", version, about, long_about = None)]
+#[command(arg_required_else_help = true, args_override_self = true)]
+struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
@@ -84,8 +89,28 @@ enum Command {
     Bridge(bridge::Bridge),
 }
 
+/// Runs the command that `args` name, the program's name first. Whatever fails ends with status 1.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match usage::parse(&args) {
+        Ok(cli) => cli,
+        Err(instead) => return instead.tell(),
+    };
+    let json = cli.global.json;
+    cli.run().unwrap_or_else(|error| {
+        failure::print(&error, json);
+        ExitCode::FAILURE
+    })
+}
+
+/// As `--version` prints it. Whoever packages `imsg` may say another one.
+fn version() -> String {
+    let said = std::env::var("IMSG_VERSION").ok().filter(|version| !version.is_empty());
+    said.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
+}
+
 impl Cli {
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    fn run(self) -> anyhow::Result<ExitCode> {
         let Cli { global, command } = self;
         match command {
             Command::Serve(serve) => serve.run(&global),
@@ -127,15 +152,6 @@ impl Global {
         // A second one in the same process would be a test's.
         let _ = log.with_target(false).try_init();
     }
-}
-
-/// Prints an error with its causes, for people.
-pub fn print_error(error: &anyhow::Error) {
-    let mut text = format!("error: {error}\n");
-    for cause in error.chain().skip(1) {
-        text.push_str(&format!("  because: {cause}\n"));
-    }
-    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Says what is going on, on stderr.

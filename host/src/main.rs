@@ -1,17 +1,7 @@
-//! The program: reads the command line, runs one command, and turns an error into words and an exit code.
+//! The program: all of it is the library's.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use imsgd::cli::Cli;
-
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match cli.run() {
-        Ok(code) => code,
-        Err(error) => {
-            imsgd::cli::print_error(&error);
-            ExitCode::FAILURE
-        }
-    }
+    imsgd::cli::main(std::env::args_os())
 }

@@ -63,10 +63,13 @@ pub struct Rest {
 
 impl Bridge {
     pub fn run(self) -> ExitCode {
-        super::print_error(&anyhow::anyhow!(
-            "this command needs imsg's private bridge into Messages, which imsgd does not have; \
+        super::failure::print(
+            &anyhow::anyhow!(
+                "this command needs imsg's private bridge into Messages, which imsgd does not have; \
              `imsgd --help` lists what it does"
-        ));
+            ),
+            false,
+        );
         ExitCode::FAILURE
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 
+use super::failure::Failure;
 use crate::config::Config;
 use crate::daemon;
 
@@ -50,7 +51,5 @@ pub fn call_on(mut stream: UnixStream, method: &str, params: &Value) -> anyhow::
 
 /// What a JSON-RPC error says, for people.
 pub fn failure(error: &Value) -> anyhow::Error {
-    let data = error.get("data");
-    let detail = data.and_then(|data| data.get("detail").or(Some(data))).unwrap_or(error);
-    anyhow!(detail.as_str().map_or_else(|| detail.to_string(), str::to_owned))
+    Failure::new(error).into()
 }

@@ -42,7 +42,8 @@ fn check(global: &Global) -> anyhow::Result<ExitCode> {
     let problems =
         crate::chain::rehearse(&engine, Roster::new(engine.clone()).survey(&config), &config.messages.region);
     for (name, problem) in &problems {
-        super::print_error(&anyhow::anyhow!("{}: {name}: {problem}", config.path.display()));
+        let problem = anyhow::anyhow!("{}: {name}: {problem}", config.path.display());
+        super::failure::print(&problem, global.json);
     }
     if !problems.is_empty() {
         return Ok(ExitCode::FAILURE);

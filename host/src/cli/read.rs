@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::{Global, Where, client, lines, print};
+use super::{Global, Where, client, lines, print, values};
 use crate::config::Config;
 use crate::readers::Readers;
 use crate::rpc;
@@ -16,7 +16,9 @@ use crate::rpc;
 pub enum Read {
     /// List chats, newest activity first
     Chats {
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..))]
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        #[arg(value_parser = values::positive, allow_negative_numbers = true)]
         limit: i64,
         /// Only chats with unread messages
         #[arg(long)]
@@ -26,7 +28,9 @@ pub enum Read {
     },
     /// Show one chat and who is in it
     Group {
-        #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
+        /// The chat's `id`, as `chats` shows it
+        #[arg(long, value_name = "ID")]
+        #[arg(value_parser = values::positive, allow_negative_numbers = true)]
         chat_id: i64,
         #[command(flatten)]
         at: Where,
@@ -35,18 +39,24 @@ pub enum Read {
     History(History),
     /// Find messages by their text
     Search {
-        #[arg(long)]
+        /// Text to look for
+        #[arg(long, allow_hyphen_values = true)]
         query: String,
+        /// Whether the text has it somewhere, or is it
         #[arg(long = "match", default_value = "contains", value_parser = ["contains", "exact"])]
         matching: String,
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..))]
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        #[arg(value_parser = values::positive, allow_negative_numbers = true)]
         limit: i64,
         #[command(flatten)]
         at: Where,
     },
     /// Count messages by chat, sender, service and day
     Stats {
-        #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
+        /// The chat's `id`, as `chats` shows it
+        #[arg(long, value_name = "ID")]
+        #[arg(value_parser = values::positive, allow_negative_numbers = true)]
         chat_id: Option<i64>,
         /// IANA name of the zone whose midnights separate the days
         #[arg(long, value_name = "ZONE")]
@@ -59,9 +69,12 @@ pub enum Read {
     },
     /// List messages that are to be sent later
     Scheduled {
+        /// There is only one
         #[arg(default_value = "list", value_parser = ["list"])]
         action: String,
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..))]
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        #[arg(value_parser = values::positive, allow_negative_numbers = true)]
         limit: i64,
         #[command(flatten)]
         at: Where,
@@ -70,9 +83,13 @@ pub enum Read {
 
 #[derive(Args)]
 pub struct History {
-    #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
+    /// The chat's `id`, as `chats` shows it
+    #[arg(long, value_name = "ID")]
+    #[arg(value_parser = values::positive, allow_negative_numbers = true)]
     chat_id: i64,
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..))]
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(value_parser = values::positive, allow_negative_numbers = true)]
     limit: i64,
     /// Only messages of these handles
     #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "HANDLE")]
@@ -138,7 +155,7 @@ impl History {
         let params = json!({
             "chat_id": self.chat_id,
             "limit": self.limit,
-            "participants": self.participants,
+            "participants": values::handles(&self.participants),
             "attachments": true,
         });
         with_given(params, [("start", json!(self.start)), ("end", json!(self.end))])
