@@ -6,6 +6,7 @@
 //!
 //! - [`init()`] writes a database full of ordinary conversations;
 //! - [`receive()`] and [`Session`] write what arrives, in the steps in which Messages does;
+//! - [`contacts`] writes an address book;
 //! - [`osascript`] stands in for `/usr/bin/osascript`;
 //! - [`typedstream`] encodes `attributedBody`.
 
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 
 mod behavior;
 mod body;
+pub mod contacts;
 mod corpus;
 mod database;
 mod files;
@@ -45,6 +47,8 @@ enum Command {
     Init(init::Args),
     /// Write messages into a simulated chat.db as if they had arrived
     Receive(Box<inject::Args>),
+    /// Add a card to simulated Contacts
+    Contacts(contacts::Args),
     /// Stand in for /usr/bin/osascript: take the send script on stdin, write what it sends
     Osascript(osascript::Args),
 }
@@ -53,6 +57,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Init(args) => init::run(args)?,
         Command::Receive(args) => inject::run(*args, std::io::stdin().lock(), std::io::stdout().lock())?,
+        Command::Contacts(args) => contacts::run(&args)?,
         Command::Osascript(args) => return osascript::run(&args, std::io::stdin().lock(), std::io::stdout().lock()),
     }
     Ok(ExitCode::SUCCESS)

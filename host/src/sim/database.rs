@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-/// `PRAGMA application_id` of a simulated chat.db ("isim"). Apple's has 0.
-const MARK: i32 = 0x6973_696d;
+/// `PRAGMA application_id` of a simulated database ("isim"). Apple's have 0.
+pub const MARK: i32 = 0x6973_696d;
 
 /// `_ClientVersion` of the database that the schema was taken from.
 const CLIENT_VERSION: i32 = 18_036;
@@ -43,8 +43,9 @@ fn build(path: &Path, fill: impl FnOnce(&Connection) -> Result<()>) -> Result<()
 /// Opens a file that [`create`] made; any other is refused.
 pub fn open(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)
-        .with_context(|| format!("could not open {} (`imsgd sim init` makes one)", path.display()))?;
+    let connection = Connection::open_with_flags(path, flags).with_context(|| {
+        format!("could not open {} (`imsgd sim init` and `imsgd sim contacts` make one)", path.display())
+    })?;
     let mark: i32 = connection
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .with_context(|| format!("could not read {}", path.display()))?;
@@ -55,7 +56,8 @@ pub fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+/// Ways of writing that every connection to a simulated database has.
+pub fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     // Nothing here has to outlive a power cut, and tests must not wait for the disk.
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;")?;
