@@ -46,6 +46,15 @@ pub struct Messages {
     pub osascript: PathBuf,
     /// ISO 3166 code of the region in which a number without a country code is read.
     pub region: String,
+    /// The AddressBook folder that names are read from; `false` for no names.
+    pub contacts: ContactsFolder,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ContactsFolder {
+    Folder(PathBuf),
+    Off(bool),
 }
 
 /// What clients meet.
@@ -275,6 +284,9 @@ impl Config {
         if crate::address::Normalizer::new(&self.messages.region).is_none() {
             return Err(format!("messages.region: `{}` is not the code of a region, as `US` is", self.messages.region));
         }
+        if matches!(self.messages.contacts, ContactsFolder::Off(true)) {
+            return Err("messages.contacts: must be a folder, or false".to_owned());
+        }
         if self.server.max_line_bytes < 1024 {
             return Err("server.max_line_bytes: must be at least 1024".to_owned());
         }
@@ -326,6 +338,14 @@ impl Config {
         match &self.server.plugins_dir {
             Some(folder) => expand(folder),
             None => self.path.parent().unwrap_or(Path::new("")).join("plugins"),
+        }
+    }
+
+    /// Where names are read from; `None` where that is turned off.
+    pub fn contacts_dir(&self) -> Option<PathBuf> {
+        match &self.messages.contacts {
+            ContactsFolder::Folder(folder) => Some(absolute(&expand(folder))),
+            ContactsFolder::Off(_) => None,
         }
     }
 
@@ -409,10 +429,16 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 const DEFAULT_DB: &str = "~/Library/Messages/chat.db";
+const DEFAULT_CONTACTS: &str = "~/Library/Application Support/AddressBook";
 
 impl Default for Messages {
     fn default() -> Messages {
-        Messages { db: DEFAULT_DB.into(), osascript: "/usr/bin/osascript".into(), region: "US".to_owned() }
+        Messages {
+            db: DEFAULT_DB.into(),
+            osascript: "/usr/bin/osascript".into(),
+            region: "US".to_owned(),
+            contacts: ContactsFolder::Folder(DEFAULT_CONTACTS.into()),
+        }
     }
 }
 

@@ -9,7 +9,8 @@
 //! Modules in the order in which a message meets them. What is deliberately absent:
 //!
 //! - `message`, `decode` and `policy` know no tokio, SQL or WebAssembly.
-//! - Only `chatdb` opens chat.db, always read-only. `sim` writes, but only databases that it made.
+//! - Only `chatdb` opens chat.db, always read-only, and only `contacts` opens address books, likewise. `sim` writes, but
+//!   only databases that it made.
 //! - Only `rpc::wire` and `config` are serialized by derive; inner types promise nothing to clients.
 //! - Only `plugin` knows wasmtime, and it loads no native code from files.
 //! - Only `process` starts processes while serving; `author` starts cargo, `sim` what it simulates.
@@ -20,6 +21,7 @@ pub mod message;
 pub mod chatdb;
 pub mod decode;
 pub mod tail;
+pub mod watches;
 
 pub mod address;
 pub mod chain;
@@ -31,6 +33,7 @@ pub mod reload;
 pub mod roster;
 pub mod state;
 
+pub mod contacts;
 pub mod readers;
 pub mod rpc;
 pub mod subscription;

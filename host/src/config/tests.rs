@@ -58,6 +58,17 @@ fn wrong_values_are_named() {
 }
 
 #[test]
+fn contacts_are_a_folder_or_off() {
+    let folder = |text: &str| parse(text).unwrap().contacts_dir();
+    assert!(folder("").unwrap().ends_with("Library/Application Support/AddressBook"));
+    assert_eq!(folder("messages.contacts = '/book'"), Some("/book".into()));
+    assert_eq!(folder("messages.contacts = false"), None);
+    for wrong in ["true", "1"] {
+        assert!(parse(&format!("messages.contacts = {wrong}")).unwrap_err().contains("contacts"), "{wrong}");
+    }
+}
+
+#[test]
 fn each_database_has_a_state_folder_of_its_own() {
     let of = |db: &str| {
         let overrides = Overrides { db: Some(db.into()), ..Overrides::default() };
