@@ -291,7 +291,8 @@ fn refused_parameters_reach_nobody() {
         (json!({"chat_id": 999, "text": "x"}), "unknown chat_id 999"),
         (json!({"chat_id": "1", "text": "x"}), "chat_id must be an integer"),
         (json!({"to": "+14155550101", "text": "x", "chatId": 2}), "unknown send param: chatId"),
-        (json!({"to": "+14155550101", "text": null}), "text must not be null"),
+        (json!({"to": "+14155550101", "text": null}), "text or file is required"),
+        (json!({"to": null, "text": "x"}), "to must not be null"),
         (json!({"to": "+14155550101", "text": "x", "attempt_id": "a"}), "attempt_id is only supported by send.tracked"),
         (
             json!({"to": "+14155550101", "text": "x", "replyTo": "g"}),
