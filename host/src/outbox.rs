@@ -19,6 +19,7 @@ use crate::judge;
 use crate::message::{Chat, Message, RowId};
 use crate::rpc::error::RpcError;
 use crate::rpc::params::ChatSelector;
+use crate::rpc::wire;
 use crate::state::StateDb;
 use crate::subscription::Hub;
 use crate::transport::is_set;
@@ -387,20 +388,7 @@ fn fingerprint(request: &SendRequest) -> String {
 
 fn answer(place: &Place, parts: &[Part]) -> Value {
     let rows: Vec<&Message> = parts.iter().filter_map(|part| part.row.as_ref()).collect();
-    let mut answer = json!({"ok": true, "transport": "applescript"});
-    if let Some(last) = rows.last() {
-        answer["id"] = last.id.0.into();
-        answer["guid"] = last.guid.clone().into();
-        answer["message_id"] = last.guid.clone().into();
-        answer["service"] = last.service.clone().into();
-    }
-    let chat = rows.last().and_then(|row| row.chat.as_ref()).or(place.chat.as_ref());
-    if let Some(chat) = chat {
-        answer["chat_guid"] = chat.guid.clone().into();
-        answer["chat_id"] = chat.id.0.into();
-    }
-    answer["parts"] = rows.iter().map(|row| json!({"id": row.id.0, "guid": row.guid})).collect();
-    answer
+    wire::to_value(&wire::send::Sent::new(&rows, place.chat.as_deref()))
 }
 
 fn detail(error: &RpcError) -> String {

@@ -218,6 +218,7 @@ fn not_here(name: &str) -> RpcError {
     }
 }
 
-fn answer(value: &impl serde::Serialize) -> Answer {
+/// What a method gives back, of its object.
+pub fn answer(value: &impl serde::Serialize) -> Answer {
     Ok(wire::raw(wire::to_json(value)))
 }

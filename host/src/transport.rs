@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::rpc::envelope::{self, Request};
 use crate::rpc::error::RpcError;
 use crate::rpc::watch::{Stream, Subscribe, unsubscribed};
-use crate::rpc::{Answer, Lane, Service, lane, wire};
+use crate::rpc::{self, Answer, Lane, Service, lane, wire};
 use line::{Input, Lines};
 
 /// Requests that one connection may have under way, waiting or running. Those of the control lane have room of their
@@ -225,7 +225,7 @@ impl Subscriptions {
                 let answer = match unsubscribed(params) {
                     Ok(number) => {
                         self.end(number).await;
-                        Ok(wire::raw(r#"{"ok":true}"#.to_owned()))
+                        rpc::answer(&wire::watch::Unsubscribed { ok: true })
                     }
                     Err(error) => Err(error),
                 };
@@ -241,9 +241,9 @@ impl Subscriptions {
             Ok((stream, buffer)) => {
                 self.last += 1;
                 let number = self.last;
-                let answer = wire::raw(format!(r#"{{"subscription":{number},"buffer_limit":{buffer}}}"#));
+                let answer = rpc::answer(&wire::watch::Subscribed { subscription: number, buffer_limit: buffer });
                 // The answer is in the queue before the stream can put anything there.
-                self.output.result(id, Ok(answer)).await;
+                self.output.result(id, answer).await;
                 self.running.insert(number, tokio::spawn(stream.run(self.output.clone())));
             }
             Err(error) => self.output.result(id, Err(error)).await,

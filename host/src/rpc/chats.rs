@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::error::RpcError;
 use super::param::{CHAT_ID, LIMIT, Param};
 use super::params::Params;
@@ -16,11 +14,6 @@ pub const GET: &[Param] = &[CHAT_ID.required().about("The chat's row.")];
 
 const NO_READ_STATE: &str = "unread_only is unavailable because this Messages database has no read-state column";
 
-#[derive(Serialize)]
-struct Chats<'a> {
-    chats: Vec<wire::Chat<'a>>,
-}
-
 pub async fn list(readers: &Arc<Readers>, params: Params) -> Answer {
     let limit = params.count("limit")?;
     let unread_only = params.flag("unread_only")?;
@@ -31,7 +24,7 @@ pub async fn list(readers: &Arc<Readers>, params: Params) -> Answer {
         Ok(reader.chatdb.chats(limit, unread_only)?)
     };
     let chats = readers.with(read).await?;
-    answer(&Chats { chats: chats.iter().map(wire::Chat::new).collect() })
+    answer(&wire::Chats { chats: chats.iter().map(wire::Chat::new).collect() })
 }
 
 pub async fn get(readers: &Arc<Readers>, params: &Params) -> Answer {

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::wire;
+use super::wire::error::{DatabaseUnavailable, DeliveryFailure};
 use crate::chatdb;
 
 /// What a request is answered with when it fails.
@@ -77,14 +79,9 @@ fn delivery(disposition: Disposition, transport: &str, operation: &str, detail: 
         Disposition::MayHaveCompleted => (-32001, "Delivery outcome unknown", "may_have_completed"),
     };
     let detail: String = detail.chars().map(|c| if c.is_control() { ' ' } else { c }).take(DETAIL_CHARS).collect();
-    let data = json!({
-        "retry_safe": disposition == Disposition::NotStarted,
-        "disposition": name,
-        "transport": transport,
-        "operation": operation,
-        "detail": detail,
-    });
-    RpcError { code, message, data }
+    let retry_safe = disposition == Disposition::NotStarted;
+    let data = DeliveryFailure { retry_safe, disposition: name, transport, operation, detail: &detail };
+    RpcError { code, message, data: wire::to_value(&data) }
 }
 
 impl From<chatdb::Error> for RpcError {
@@ -92,12 +89,9 @@ impl From<chatdb::Error> for RpcError {
         if !error.is_unavailable() {
             return RpcError::internal(error);
         }
-        let data = json!({
-            "path": error.path().map(|path| path.display().to_string()),
-            "detail": error.to_string(),
-            "retryable": true,
-        });
-        RpcError { code: -32002, message: "Database unavailable", data }
+        let path = error.path().map(|path| path.display().to_string());
+        let data = DatabaseUnavailable { path, detail: error.to_string(), retryable: true };
+        RpcError { code: -32002, message: "Database unavailable", data: wire::to_value(&data) }
     }
 }
 

@@ -1,10 +1,10 @@
 //! `journal.explain`: what became of one message, who decided, and why.
 
-use serde_json::json;
-
 use super::error::RpcError;
 use super::param::Param;
 use super::params::Params;
+use super::wire::Date;
+use super::wire::journal::{Decider, ExplainedMessage, ExplainedVerdict, Explanation};
 use super::{Answer, Service, answer, wire};
 use crate::journal::{self, Entry};
 use crate::message::{Message, RowId};
@@ -25,27 +25,36 @@ pub async fn explain(service: &Service, params: &Params) -> Answer {
     let head = service.hub.head();
     let found = service.readers.with(move |reader| look_up(reader, guid, rowid)).await?;
     let Found { message, entry } = found;
-    let mut object = json!({"found": message.is_some() || entry.is_some()});
-    if let Some(message) = &message {
-        object["id"] = message.id.0.into();
-        object["guid"] = message.guid.clone().into();
-        object["sender"] = message.sender.clone().into();
-        object["chat_id"] = message.chat.as_ref().map_or(0, |chat| chat.id.0).into();
+    let story = story(message.as_ref(), entry.as_ref(), head);
+    answer(&Explanation {
+        found: message.is_some() || entry.is_some(),
+        message: message.as_ref().map(explained),
+        entry: entry.as_ref().map(verdict),
+        story,
+    })
+}
+
+fn explained(message: &Message) -> ExplainedMessage<'_> {
+    ExplainedMessage {
+        id: message.id.0,
+        guid: &message.guid,
+        sender: &message.sender,
+        chat_id: message.chat.as_ref().map_or(0, |chat| chat.id.0),
     }
-    if let Some(entry) = &entry {
-        object["verdict"] = entry.verdict.clone().into();
-        object["reason"] = entry.reason.clone().into();
-        object["decided_by"] =
-            entry.decided_by.as_ref().map(|(name, version)| json!({"name": name, "version": version})).into();
-        object["route"] = entry.route.clone().into();
-        object["labels"] = entry.labels.clone().into();
-        object["arrival"] = entry.arrival.name().into();
-        object["sent_at"] = wire::date(entry.sent_at).into();
-        object["seen_at"] = wire::date(entry.seen_at).into();
-        object["judged_us"] = entry.judged_us.into();
+}
+
+fn verdict(entry: &Entry) -> ExplainedVerdict<'_> {
+    ExplainedVerdict {
+        verdict: &entry.verdict,
+        reason: entry.reason.as_deref(),
+        decided_by: entry.decided_by.as_ref().map(|(name, version)| Decider { name, version }),
+        route: entry.route.as_deref(),
+        labels: &entry.labels,
+        arrival: entry.arrival.name(),
+        sent_at: Date(entry.sent_at),
+        seen_at: Date(entry.seen_at),
+        judged_us: entry.judged_us,
     }
-    object["story"] = story(message.as_ref(), entry.as_ref(), head).into();
-    answer(&object)
 }
 
 struct Found {

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::json;
 
 use super::error::RpcError;
 use super::param::{
     ATTACHMENTS, CHAT_ID, CONVERT_ATTACHMENTS, END, INCLUDE_REACTIONS, LIMIT, PARTICIPANTS, Param, START,
 };
 use super::params::Params;
+use super::wire::scheduled::{ScheduledMessage, ScheduledMessages};
 use super::{Answer, Service, answer, verdicts, wire};
-use crate::chatdb::{After, History, Scheduled, Search, TextMatch};
+use crate::chatdb::{After, History, Search, TextMatch};
 use crate::message::{self, RowId};
 use crate::readers::{Reader, Readers};
 
@@ -27,7 +26,7 @@ pub const HISTORY: &[Param] = &[
 ];
 pub const SEARCH: &[Param] = &[
     Param::text("query").required().about("What to look for; spaces around it do not count."),
-    Param::choice("match", &["contains", "exact"]).about("Is it a part of the text, or all of it?"),
+    Param::choice("match", &["contains", "exact"]).about("Whether the text contains it, or is exactly it."),
     // A search reads until it has found as many.
     LIMIT.at_most(100).default(50).refusal("must be between 1 and 100"),
 ];
@@ -49,13 +48,10 @@ pub const SCHEDULED: &[Param] = &[LIMIT.default(50)];
 
 const NO_SCHEDULE: &str = "scheduled messages are unavailable because this Messages database has no schedule columns";
 
-#[derive(Serialize)]
-struct Messages<'a> {
-    messages: Vec<wire::Message<'a>>,
-}
-
 fn messages(messages: &[message::Message], attachments: bool) -> Answer {
-    answer(&Messages { messages: messages.iter().map(|message| wire::Message::new(message, attachments)).collect() })
+    answer(&wire::Messages {
+        messages: messages.iter().map(|message| wire::Message::new(message, attachments)).collect(),
+    })
 }
 
 pub async fn history(readers: &Arc<Readers>, params: Params) -> Answer {
@@ -85,13 +81,6 @@ pub async fn search(readers: &Arc<Readers>, params: Params) -> Answer {
     messages(&readers.with(move |reader| reader.chatdb.search(&query)).await?, false)
 }
 
-#[derive(Serialize)]
-struct Page<'a> {
-    messages: Vec<wire::Message<'a>>,
-    next_rowid: i64,
-    has_more: bool,
-}
-
 /// A page of what was delivered: messages that the policies kept from subscribers are not in it, but are passed by.
 pub async fn after(service: &Service, params: Params) -> Answer {
     let since = params.integer("since_rowid")?;
@@ -116,7 +105,7 @@ pub async fn after(service: &Service, params: Params) -> Answer {
             None => message,
         }
     });
-    answer(&Page { messages: shown.collect(), next_rowid: page.next_rowid.0, has_more: page.has_more })
+    answer(&wire::Page { messages: shown.collect(), next_rowid: page.next_rowid.0, has_more: page.has_more })
 }
 
 pub async fn scheduled(readers: &Arc<Readers>, params: Params) -> Answer {
@@ -128,25 +117,5 @@ pub async fn scheduled(readers: &Arc<Readers>, params: Params) -> Answer {
         Ok(reader.chatdb.scheduled(Timestamp::now(), limit)?)
     };
     let scheduled = readers.with(read).await?;
-    answer(&json!({"messages": scheduled.iter().map(scheduled_object).collect::<Vec<_>>()}))
-}
-
-/// Section 4.6.
-fn scheduled_object(scheduled: &Scheduled) -> serde_json::Value {
-    let message = &scheduled.message;
-    let chat = message.chat.as_deref();
-    let name = chat.map_or("", |chat| chat.display_name.as_deref().unwrap_or(&chat.identifier));
-    json!({
-        "id": message.id.0,
-        "guid": message.guid,
-        "chat_id": chat.map_or(0, |chat| chat.id.0),
-        "chat_identifier": chat.map_or("", |chat| &chat.identifier),
-        "chat_guid": chat.map_or("", |chat| &chat.guid),
-        "chat_name": name,
-        "text": message.text,
-        "service": message.service,
-        "scheduled_at": wire::date(message.sent_at),
-        "schedule_type": scheduled.schedule_type,
-        "schedule_state": scheduled.schedule_state,
-    })
+    answer(&ScheduledMessages { messages: scheduled.iter().map(ScheduledMessage::new).collect() })
 }

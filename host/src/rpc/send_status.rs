@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use super::error::RpcError;
 use super::param::Param;
 use super::params::Params;
-use super::{Answer, answer, wire};
+use super::wire::Date;
+use super::wire::send::{Delivery, StatusFields};
+use super::{Answer, answer};
 use crate::chatdb::SendStatus;
 use crate::readers::Readers;
 
@@ -22,18 +23,15 @@ pub async fn send_status(readers: &Arc<Readers>, params: &Params) -> Answer {
     }
     let asked = guid.clone();
     let found = readers.with(move |reader| reader.chatdb.send_status(&asked)).await?;
-    let mut object = json!({
-        "ok": true,
-        "guid": found.as_ref().map_or(&guid, |found| &found.guid),
-        "send_state": found.as_ref().map_or("pending", state),
-        "service": found.as_ref().and_then(|found| found.service.as_deref()).filter(|service| !service.is_empty()),
-        "checked_at": wire::date(Timestamp::now()),
-        "status_fields": found.as_ref().map(fields),
-    });
-    if let Some(delivered_at) = found.and_then(|found| found.delivered_at) {
-        object["delivered_at"] = wire::date(delivered_at).into();
-    }
-    answer(&object)
+    answer(&Delivery {
+        ok: true,
+        guid: found.as_ref().map_or(&guid, |found| &found.guid),
+        send_state: found.as_ref().map_or("pending", state),
+        service: found.as_ref().and_then(|found| found.service.as_deref()).filter(|service| !service.is_empty()),
+        checked_at: Date(Timestamp::now()),
+        delivered_at: found.as_ref().and_then(|found| found.delivered_at).map(Date),
+        status_fields: found.as_ref().map(StatusFields::new),
+    })
 }
 
 fn state(status: &SendStatus) -> &'static str {
@@ -43,19 +41,4 @@ fn state(status: &SendStatus) -> &'static str {
         status if status.is_sent => "sent",
         _ => "pending",
     }
-}
-
-fn fields(status: &SendStatus) -> Value {
-    json!({
-        "is_sent": status.is_sent,
-        "is_delivered": status.is_delivered,
-        "is_finished": status.is_finished,
-        "error": status.error,
-        "date_delivered": status.delivered_at.map(wire::date),
-        "date_read": status.read_at.map(wire::date),
-        "is_delayed": status.is_delayed,
-        "is_prepared": status.is_prepared,
-        "is_pending_satellite_send": status.is_pending_satellite_send,
-        "was_downgraded": status.was_downgraded,
-    })
 }

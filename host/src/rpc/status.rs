@@ -1,12 +1,13 @@
 //! `initialize` and `status`: what this program is, what it can do now, and how it has been doing.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 use super::error::RpcError;
 use super::param::Param;
 use super::params::Params;
-use super::{Answer, METHODS, Method, Service, answer, plugins, supported_methods};
-use crate::chatdb::Features;
+use super::wire::plugins::Plugin;
+use super::wire::status::{Bridge, Capabilities, ConfigState, Contacts, Database, Engine, OwnState, Status};
+use super::{Answer, METHODS, Method, Service, answer, supported_methods};
 use crate::journal;
 use crate::judge::Request;
 
@@ -33,58 +34,38 @@ pub async fn status(service: &Service) -> Answer {
     let probed = probe.await;
     let path = service.readers.chatdb_path().display().to_string();
     let database = match &probed {
-        Ok((features, _)) => json!({"path": path, "ready": true, "features": features_object(features)}),
-        Err(error) => json!({"path": path, "ready": false, "error": database_error(error)}),
+        Ok((features, _)) => Database { path, ready: true, features: Some((*features).into()), error: None },
+        Err(error) => Database { path, ready: false, features: None, error: Some(database_error(error)) },
     };
     let is_ready = probed.is_ok();
     let has_schedule = probed.as_ref().is_ok_and(|(features, _)| features.scheduled_messages);
-    let is_usable = |method: &Method| match method.name {
+    let is_usable = |method: &&Method| match method.name {
         "messages.scheduled" => has_schedule,
         _ => is_ready || !method.needs_database,
     };
-    let methods: Vec<_> = METHODS.iter().filter(|method| is_usable(method)).map(|method| method.name).collect();
-    answer(&json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "protocol_version": PROTOCOL_VERSION,
-        "database": database,
-        "bridge": {"ready": false, "error": "imsgd has no private bridge into Messages"},
-        "contacts": {"available": false},
-        "methods": methods,
-        "supported_methods": supported_methods().collect::<Vec<_>>(),
-        "capabilities": {"engine": {"version": env!("CARGO_PKG_VERSION")}, "features": {}},
-        "imsgd": own_state(service, probed.map_or(0, |(_, held)| held)).await?,
-    }))
-}
-
-/// What `imsg` has not: how the daemon itself is doing.
-async fn own_state(service: &Service, held: i64) -> Result<Value, RpcError> {
     let reports = service.ask(Request::Plugins).await?;
     let stats = service.stats.snapshot();
     let config = service.config.load();
-    Ok(json!({
-        "pid": std::process::id(),
-        "config": {
-            "path": config.path.display().to_string(),
-            "error": service.reloader.config_error(),
+    answer(&Status {
+        version: env!("CARGO_PKG_VERSION"),
+        protocol_version: PROTOCOL_VERSION,
+        database,
+        bridge: Bridge { ready: false, error: "imsgd has no private bridge into Messages" },
+        contacts: Contacts { available: false },
+        methods: METHODS.iter().filter(is_usable).map(|method| method.name).collect(),
+        supported_methods: supported_methods().collect(),
+        capabilities: Capabilities { engine: Engine { version: env!("CARGO_PKG_VERSION") }, features: BTreeMap::new() },
+        imsgd: OwnState {
+            pid: std::process::id(),
+            config: ConfigState { path: config.path.display().to_string(), error: service.reloader.config_error() },
+            state_dir: config.state_dir().display().to_string(),
+            head: service.hub.head().map(|head| head.0),
+            subscriptions: service.hub.subscriber_count(),
+            held: probed.map_or(0, |(_, held)| held),
+            verdicts: stats.verdicts.iter().map(|(verdict, count)| (verdict.as_str(), *count)).collect(),
+            last_error: stats.last_error.as_deref(),
+            plugins: reports.iter().map(Plugin::new).collect(),
         },
-        "state_dir": config.state_dir().display().to_string(),
-        "head": service.hub.head().map(|head| head.0),
-        "subscriptions": service.hub.subscriber_count(),
-        "held": held,
-        "verdicts": stats.verdicts,
-        "last_error": stats.last_error,
-        "plugins": reports.iter().map(plugins::report).collect::<Vec<_>>(),
-    }))
-}
-
-fn features_object(features: &Features) -> Value {
-    json!({
-        "unread_state": features.unread_state,
-        "scheduled_messages": features.scheduled_messages,
-        "reactions": features.reactions,
-        "reply_context": features.reply_context,
-        "routing_metadata": features.routing_metadata,
-        "balloon_payloads": features.balloon_payloads,
     })
 }
 

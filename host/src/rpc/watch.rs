@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::error::RpcError;
 use super::param::{ATTACHMENTS, CHAT_ID, CONVERT_ATTACHMENTS, END, INCLUDE_REACTIONS, PARTICIPANTS, Param, START};
 use super::params::Params;
-use super::{Service, verdicts};
+use super::wire::watch::{Overflow, StreamError, StreamFailure};
+use super::{Service, verdicts, wire};
 use crate::message::{Message, RowId};
 use crate::readers::Reader;
 use crate::subscription::{End, Filter, Live, Published};
@@ -153,9 +154,10 @@ impl Sender {
         self.output.send(Line::Message { prefix: self.prefix.clone(), json }).await
     }
 
-    async fn notify(&self, method: &str, params: Value) {
-        let line = json!({"jsonrpc": "2.0", "method": method, "params": params});
-        self.output.send(Line::Whole(line.to_string())).await;
+    async fn notify(&self, method: &str, params: &impl serde::Serialize) {
+        let params = wire::to_json(params);
+        let line = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
+        self.output.send(Line::Whole(line)).await;
     }
 
     async fn follow(&self, mut live: Live) {
@@ -166,13 +168,13 @@ impl Sender {
         }
         match live.end.get() {
             Some(End::Overflow(accepted)) => {
-                let params = json!({
-                    "subscription": self.number,
-                    "resume_after_rowid": accepted.0,
-                    "reason": "buffer_limit_exceeded",
-                    "terminal": true,
-                });
-                self.notify("watch.overflow", params).await;
+                let params = Overflow {
+                    subscription: self.number,
+                    resume_after_rowid: accepted.0,
+                    reason: "buffer_limit_exceeded",
+                    terminal: true,
+                };
+                self.notify("watch.overflow", &params).await;
             }
             Some(End::Reset(reason)) => {
                 let error = RpcError { code: -32002, message: "Database unavailable", data: json!(reason) };
@@ -184,12 +186,9 @@ impl Sender {
 
     async fn error(&self, error: &RpcError) {
         let text = error.data.as_str().map_or_else(|| error.data.to_string(), str::to_owned);
-        let params = json!({
-            "subscription": self.number,
-            "error": {"message": text, "code": error.code},
-            "terminal": true,
-        });
-        self.notify("error", params).await;
+        let failure = StreamFailure { message: text, code: error.code };
+        let params = StreamError { subscription: self.number, error: failure, terminal: true };
+        self.notify("error", &params).await;
     }
 }
 

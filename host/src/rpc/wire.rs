@@ -1,11 +1,22 @@
 //! The JSON objects of the protocol. The only types that are serialized; everything else is converted by hand, so
-//! that no inner type becomes a promise to clients.
+//! that no inner type becomes a promise to clients. What is said here of types and fields is published with them.
+
+pub mod error;
+pub mod journal;
+pub mod pairing;
+pub mod plugins;
+pub mod scheduled;
+pub mod send;
+pub mod stats;
+pub mod status;
+pub mod watch;
 
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
-use serde::Serialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::chatdb::ChatSummary;
@@ -22,56 +33,121 @@ pub fn date(at: Timestamp) -> String {
     text
 }
 
-/// A message object, section 4.3 of the specification; fields without a value are left out.
-#[derive(Serialize)]
+/// A moment, as [`date`] writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Date(pub Timestamp);
+
+impl Serialize for Date {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&date(self.0))
+    }
+}
+
+impl JsonSchema for Date {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Date".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date-time"})
+    }
+}
+
+/// Chats, the one with the newest message first.
+#[derive(Serialize, JsonSchema)]
+pub struct Chats<'a> {
+    pub chats: Vec<Chat<'a>>,
+}
+
+/// Messages, the newest first.
+#[derive(Serialize, JsonSchema)]
+pub struct Messages<'a> {
+    pub messages: Vec<Message<'a>>,
+}
+
+/// What follows a row, in the order of rows.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MessagesPage")]
+pub struct Page<'a> {
+    pub messages: Vec<Message<'a>>,
+    /// The last row that was looked at, which is where to go on: `since_rowid` of the next request.
+    pub next_rowid: i64,
+    /// Is there more? A page may be empty and yet have more after it.
+    pub has_more: bool,
+}
+
+/// A message. Fields without a value are left out.
+#[derive(Serialize, JsonSchema)]
 pub struct Message<'a> {
+    /// Its row in the database of Messages.
     id: i64,
+    /// The chat's row; 0 where Messages has not put it into a chat.
     chat_id: i64,
     guid: &'a str,
+    /// Phone number or e-mail address of who wrote it.
     sender: &'a str,
     text: &'a str,
     is_from_me: bool,
-    created_at: String,
+    created_at: Date,
+    /// Empty unless attachments were asked for.
     attachments: Vec<Attachment<'a>>,
+    /// Tapbacks that stand. Subscriptions fill this only with `include_reactions`.
     reactions: Vec<Reaction<'a>>,
     chat_identifier: &'a str,
     chat_guid: &'a str,
     chat_name: &'a str,
+    /// The others in the chat.
     participants: &'a [String],
     is_group: bool,
-    /// Not of `imsg`: what carried it.
+    /// What carried it, as `iMessage`, `SMS` or `RCS`.
     service: &'a str,
+    /// The message that this one answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to_guid: Option<&'a str>,
+    /// The first message of the thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     thread_originator_guid: Option<&'a str>,
+    /// Which part of that message the thread is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     thread_originator_part: Option<&'a str>,
+    /// What the answered message says, where it is in the database.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to_text: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to_sender: Option<&'a str>,
+    /// Which of the owner's addresses it was sent to or from.
     #[serde(skip_serializing_if = "Option::is_none")]
     destination_caller_id: Option<&'a str>,
+    /// The extension that shows it, for link previews, polls and the like.
     #[serde(skip_serializing_if = "Option::is_none")]
     balloon_bundle_id: Option<&'a str>,
+    /// The preview of the link in the text, which is a row of its own in the database.
     #[serde(skip_serializing_if = "Option::is_none")]
     url_preview: Option<UrlPreview<'a>>,
+    /// Received messages: has the owner read it?
     #[serde(skip_serializing_if = "Option::is_none")]
     is_read: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    date_read: Option<String>,
+    date_read: Option<Date>,
+    /// True for the row of a tapback.
     #[serde(skip_serializing_if = "Option::is_none")]
     is_reaction: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = KINDS))]
     reaction_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reaction_emoji: Option<&'a str>,
+    /// False where the tapback was taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     is_reaction_add: Option<bool>,
+    /// The message that the tapback is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     reacted_to_guid: Option<&'a str>,
-    /// Live and replayed messages: everything up to this row has been delivered.
+    /// Notifications: everything up to this row has been delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<i64>,
     /// Delivered messages of others: what the policies said.
@@ -79,59 +155,82 @@ pub struct Message<'a> {
     policy: Option<Policy<'a>>,
 }
 
-#[derive(Serialize)]
+/// Names of tapbacks.
+const KINDS: [&str; 7] = ["love", "like", "dislike", "laugh", "emphasis", "question", "custom"];
+
+/// How a message came into sight.
+pub(super) const ARRIVALS: [&str; 3] = ["live", "catch-up", "backfill"];
+
+/// What the policies said of a message.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MessagePolicy")]
 struct Policy<'a> {
+    /// Where it goes: subscriptions pick by it.
     route: &'a str,
     labels: &'a [String],
+    /// The policy that admitted it.
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_by: Option<&'a str>,
+    /// `live`, `catch-up` (written while nobody watched) or `backfill` (an old one that a sync wrote only now).
+    #[schemars(extend("enum" = ARRIVALS))]
     arrival: &'static str,
+    /// True where it was held before, and released.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     held: bool,
+    /// Messages of the same chat that were observed, but not delivered, since the last one that was.
     context: &'a [ContextMessage],
 }
 
 /// An observed message that rides along with a delivered one.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ContextMessage {
     pub id: i64,
     pub guid: String,
     pub sender: String,
     pub text: String,
-    pub created_at: String,
+    pub created_at: Date,
+    /// How many attachments it has.
     pub attachments: usize,
 }
 
-#[derive(Serialize)]
+/// The row of a link's preview.
+#[derive(Serialize, JsonSchema)]
 struct UrlPreview<'a> {
     id: i64,
     guid: &'a str,
     balloon_bundle_id: &'a str,
-    created_at: String,
+    created_at: Date,
 }
 
-/// Section 4.8.
-#[derive(Serialize)]
+/// A file that came with a message.
+#[derive(Serialize, JsonSchema)]
 struct Attachment<'a> {
+    /// As the database has it, often beginning with `~/`.
     filename: &'a str,
+    /// The name that the sender gave it.
     transfer_name: &'a str,
     uti: &'a str,
     mime_type: &'a str,
     total_bytes: u64,
     is_sticker: bool,
+    /// Where it is on the machine of imsgd.
     original_path: String,
+    /// Is there no such file? Messages may not have fetched it yet.
     missing: bool,
 }
 
-#[derive(Serialize)]
+/// A tapback that stands.
+#[derive(Serialize, JsonSchema)]
 struct Reaction<'a> {
+    /// The tapback's row.
     id: i64,
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = KINDS))]
     kind: &'static str,
     emoji: &'a str,
     sender: &'a str,
     is_from_me: bool,
-    created_at: String,
+    created_at: Date,
 }
 
 impl<'a> Message<'a> {
@@ -146,7 +245,7 @@ impl<'a> Message<'a> {
             sender: &message.sender,
             text: &message.text,
             is_from_me: message.is_from_me,
-            created_at: date(message.sent_at),
+            created_at: Date(message.sent_at),
             attachments: if attachments { message.attachments.iter().map(Attachment::new).collect() } else { vec![] },
             reactions: message.reactions.iter().filter_map(Reaction::new).collect(),
             chat_identifier: chat.map_or("", |chat| &chat.identifier),
@@ -164,7 +263,7 @@ impl<'a> Message<'a> {
             balloon_bundle_id: message.balloon_bundle_id.as_deref().filter(|id| !id.is_empty()),
             url_preview: message.url_preview.as_ref().map(UrlPreview::new),
             is_read: message.is_read,
-            date_read: message.read_at.map(date),
+            date_read: message.read_at.map(Date),
             is_reaction: tapback.map(|_| true),
             reaction_type: tapback.and_then(|tapback| decoded(&tapback.kind)).map(|(name, _)| name),
             reaction_emoji: tapback.and_then(|tapback| decoded(&tapback.kind)).map(|(_, emoji)| emoji),
@@ -210,6 +309,11 @@ pub fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
+/// As [`to_json`], for what is kept or put into something larger.
+pub fn to_value(value: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
 /// JSON that is already written, as a value of a larger object.
 pub fn raw(json: String) -> Box<RawValue> {
     RawValue::from_string(json).unwrap_or_default()
@@ -222,7 +326,7 @@ impl From<&message::Message> for ContextMessage {
             guid: message.guid.clone(),
             sender: message.sender.clone(),
             text: message.text.clone(),
-            created_at: date(message.sent_at),
+            created_at: Date(message.sent_at),
             attachments: message.attachments.len(),
         }
     }
@@ -234,7 +338,7 @@ impl<'a> UrlPreview<'a> {
             id: preview.id.0,
             guid: &preview.guid,
             balloon_bundle_id: &preview.balloon_bundle_id,
-            created_at: date(preview.created_at),
+            created_at: Date(preview.created_at),
         }
     }
 }
@@ -264,7 +368,7 @@ impl<'a> Reaction<'a> {
             emoji,
             sender: &reaction.sender,
             is_from_me: reaction.is_from_me,
-            created_at: date(reaction.created_at),
+            created_at: Date(reaction.created_at),
         })
     }
 }
@@ -277,43 +381,53 @@ fn expand(filename: &str) -> PathBuf {
     }
 }
 
-/// A chat object, section 4.2.
-#[derive(Serialize)]
+/// A chat, as lists have it.
+#[derive(Serialize, JsonSchema)]
 pub struct Chat<'a> {
+    /// Its row in the database of Messages.
     id: i64,
+    /// What a person would call it: its display name, else its identifier.
     name: &'a str,
     identifier: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     guid: &'a str,
+    /// As stored; the identifier where there is none.
     display_name: &'a str,
     service: &'a str,
     is_group: bool,
-    last_message_at: String,
+    last_message_at: Date,
+    /// The others in it.
     participants: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     account_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account_login: Option<&'a str>,
+    /// Which of the owner's addresses was used last.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_addressed_handle: Option<&'a str>,
+    /// Absent where the database does not tell what was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     unread_count: Option<u64>,
 }
 
-/// A group object, section 4.2: one chat without what only lists have.
-#[derive(Serialize)]
+/// One chat, without what only lists have.
+#[derive(Serialize, JsonSchema)]
 pub struct Group<'a> {
+    /// Its row in the database of Messages.
     id: i64,
     identifier: &'a str,
     guid: &'a str,
+    /// The display name, which may be empty; the identifier where there is none.
     name: &'a str,
     service: &'a str,
     is_group: bool,
+    /// The others in it.
     participants: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     account_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account_login: Option<&'a str>,
+    /// Which of the owner's addresses was used last.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_addressed_handle: Option<&'a str>,
 }
@@ -350,7 +464,7 @@ impl<'a> Chat<'a> {
             display_name: chat.display_name.as_deref().unwrap_or(&chat.identifier),
             service: &chat.service,
             is_group: chat.is_group,
-            last_message_at: date(summary.last_message_at),
+            last_message_at: Date(summary.last_message_at),
             participants: &chat.participants,
             account_id: filled(&chat.account_id),
             account_login: filled(&chat.account_login),

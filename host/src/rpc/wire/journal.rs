@@ -1,0 +1,59 @@
+//! The object of `journal.explain`.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{ARRIVALS, Date};
+
+/// What became of one message.
+#[derive(Serialize, JsonSchema)]
+pub struct Explanation<'a> {
+    /// Do the database or the journal know it? Where not, only `story` follows.
+    pub found: bool,
+    #[serde(flatten)]
+    pub message: Option<ExplainedMessage<'a>>,
+    #[serde(flatten)]
+    pub entry: Option<ExplainedVerdict<'a>>,
+    /// The same in sentences, for people.
+    pub story: Vec<String>,
+}
+
+/// The message, while the database has it.
+#[derive(Serialize, JsonSchema)]
+pub struct ExplainedMessage<'a> {
+    pub id: i64,
+    pub guid: &'a str,
+    pub sender: &'a str,
+    /// 0 where it is in no chat.
+    pub chat_id: i64,
+}
+
+/// The journal's row. Absent for what is not judged: own messages, tapbacks, and what came before imsgd.
+#[derive(Serialize, JsonSchema)]
+pub struct ExplainedVerdict<'a> {
+    #[schemars(extend("enum" = VERDICTS))]
+    pub verdict: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
+    /// Absent where no policy had an opinion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<Decider<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<&'a str>,
+    pub labels: &'a [String],
+    #[schemars(extend("enum" = ARRIVALS))]
+    pub arrival: &'static str,
+    pub sent_at: Date,
+    pub seen_at: Date,
+    /// Microseconds that the policies took.
+    pub judged_us: i64,
+}
+
+const VERDICTS: [&str; 8] = ["delivered", "observed", "held", "rejected", "dropped", "folded", "echo", "unjoined"];
+
+/// A policy, and which version of it.
+#[derive(Serialize, JsonSchema)]
+pub struct Decider<'a> {
+    pub name: &'a str,
+    pub version: &'a str,
+}

@@ -1,0 +1,116 @@
+//! The objects of `initialize` and `status`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::plugins::Plugin;
+use crate::chatdb;
+
+/// What this program is, what it can do now, and how it has been doing.
+#[derive(Serialize, JsonSchema)]
+pub struct Status<'a> {
+    pub version: &'static str,
+    /// The version of the protocol, not of the program.
+    pub protocol_version: i64,
+    pub database: Database,
+    pub bridge: Bridge,
+    pub contacts: Contacts,
+    /// What can be called now.
+    pub methods: Vec<&'static str>,
+    /// What is known, also what can only be refused.
+    pub supported_methods: Vec<&'static str>,
+    pub capabilities: Capabilities,
+    pub imsgd: OwnState<'a>,
+}
+
+/// The database of Messages.
+#[derive(Serialize, JsonSchema)]
+pub struct Database {
+    pub path: String,
+    pub ready: bool,
+    /// Where it is ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<Features>,
+    /// Where it is not: why, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What the columns of the database allow.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DatabaseFeatures")]
+pub struct Features {
+    unread_state: bool,
+    scheduled_messages: bool,
+    reactions: bool,
+    reply_context: bool,
+    routing_metadata: bool,
+    balloon_payloads: bool,
+}
+
+impl From<chatdb::Features> for Features {
+    fn from(features: chatdb::Features) -> Features {
+        let chatdb::Features {
+            unread_state,
+            scheduled_messages,
+            reactions,
+            reply_context,
+            routing_metadata,
+            balloon_payloads,
+        } = features;
+        Features { unread_state, scheduled_messages, reactions, reply_context, routing_metadata, balloon_payloads }
+    }
+}
+
+/// The private bridge of `imsg`, which imsgd does not have.
+#[derive(Serialize, JsonSchema)]
+pub struct Bridge {
+    pub ready: bool,
+    pub error: &'static str,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct Contacts {
+    pub available: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct Capabilities {
+    pub engine: Engine,
+    /// By name, which version of each.
+    pub features: BTreeMap<&'static str, i64>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct Engine {
+    pub version: &'static str,
+}
+
+/// How the daemon itself is doing.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DaemonState")]
+pub struct OwnState<'a> {
+    pub pid: u32,
+    pub config: ConfigState,
+    pub state_dir: String,
+    /// The newest row that has been judged. Nothing before the first look.
+    pub head: Option<i64>,
+    /// How many there are now.
+    pub subscriptions: usize,
+    /// How many messages are held.
+    pub held: i64,
+    /// How often each verdict was given since the start.
+    pub verdicts: BTreeMap<&'a str, u64>,
+    pub last_error: Option<&'a str>,
+    pub plugins: Vec<Plugin<'a>>,
+}
+
+/// The configuration in force.
+#[derive(Serialize, JsonSchema)]
+pub struct ConfigState {
+    pub path: String,
+    /// Why the file as it is now is not the one in force.
+    pub error: Option<String>,
+}

@@ -1,0 +1,56 @@
+//! The objects of `watch.*`: answers and notifications.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Message;
+
+/// A subscription began. Its first notification comes after this answer.
+#[derive(Serialize, JsonSchema)]
+pub struct Subscribed {
+    /// Its number, which is in each of its notifications and ends it.
+    pub subscription: u64,
+    pub buffer_limit: usize,
+}
+
+/// A subscription is over, and nothing of it follows. Also where there was none.
+#[derive(Serialize, JsonSchema)]
+pub struct Unsubscribed {
+    pub ok: bool,
+}
+
+/// Notification `message`.
+#[derive(Serialize, JsonSchema)]
+pub struct MessageNotification<'a> {
+    pub subscription: u64,
+    pub message: Message<'a>,
+}
+
+/// Notification `watch.overflow`: the client read too slowly, and this is the last of the subscription.
+#[derive(Serialize, JsonSchema)]
+pub struct Overflow {
+    pub subscription: u64,
+    /// Subscribe with this as `since_rowid` to miss nothing.
+    pub resume_after_rowid: i64,
+    #[schemars(extend("enum" = ["buffer_limit_exceeded"]))]
+    pub reason: &'static str,
+    /// Always true.
+    pub terminal: bool,
+}
+
+/// Notification `error`: the stream broke off, and this is the last of the subscription.
+#[derive(Serialize, JsonSchema)]
+pub struct StreamError {
+    pub subscription: u64,
+    pub error: StreamFailure,
+    /// Always true.
+    pub terminal: bool,
+}
+
+/// Why a stream broke off.
+#[derive(Serialize, JsonSchema)]
+pub struct StreamFailure {
+    pub message: String,
+    /// A code of errors, as -32002 for the database.
+    pub code: i64,
+}
