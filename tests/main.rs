@@ -12,6 +12,7 @@ mod harness;
 mod cli;
 mod crash;
 mod database;
+mod discover;
 mod dist;
 mod groups;
 mod inbound;

@@ -1,6 +1,7 @@
 //! What each method does. A request comes in as a parsed envelope and leaves as a result or an error; how lines
 //! travel is `transport`'s.
 
+pub mod discover;
 pub mod envelope;
 pub mod error;
 pub mod param;
@@ -22,6 +23,7 @@ pub mod watch;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
@@ -35,6 +37,7 @@ use crate::subscription::Hub;
 use error::RpcError;
 use param::Param;
 use params::Params;
+use wire::status::Status;
 
 /// What a method gives back: JSON that is already written.
 pub type Answer = Result<Box<RawValue>, RpcError>;
@@ -61,47 +64,99 @@ pub enum Lane {
     Mutation,
 }
 
-/// A method that is carried out here.
+/// A method that is carried out here, and what is published of it.
 struct Method {
     name: &'static str,
     lane: Lane,
     params: &'static [Param],
     /// Absent from `methods` while chat.db cannot be read.
     needs_database: bool,
+    about: &'static str,
+    result: fn(&mut SchemaGenerator) -> Schema,
 }
 
 impl Method {
     const fn new(name: &'static str, lane: Lane, params: &'static [Param]) -> Method {
-        Method { name, lane, params, needs_database: false }
+        let result = SchemaGenerator::subschema_for::<Value>;
+        Method { name, lane, params, needs_database: false, about: "", result }
     }
 
     const fn of_database(name: &'static str, lane: Lane, params: &'static [Param]) -> Method {
         Method { needs_database: true, ..Method::new(name, lane, params) }
     }
+
+    const fn about(self, about: &'static str) -> Method {
+        Method { about, ..self }
+    }
+
+    /// The type of its result.
+    const fn gives<T: JsonSchema>(self) -> Method {
+        Method { result: SchemaGenerator::subschema_for::<T>, ..self }
+    }
 }
 
 /// In the order in which they are advertised. The first three are where old clients look for them.
 const METHODS: &[Method] = &[
-    Method::new("initialize", Lane::Control, status::INITIALIZE),
-    Method::new("status", Lane::Read, &[]),
-    Method::new("watch.unsubscribe", Lane::Control, watch::UNSUBSCRIBE),
-    Method::of_database("chats.list", Lane::Read, chats::LIST),
-    Method::of_database("chats.get", Lane::Read, chats::GET),
-    Method::of_database("messages.stats", Lane::Read, stats::STATS),
-    Method::of_database("messages.history", Lane::Read, messages::HISTORY),
-    Method::of_database("messages.search", Lane::Read, messages::SEARCH),
-    Method::of_database("messages.after", Lane::Read, messages::AFTER),
-    Method::of_database("messages.scheduled", Lane::Read, messages::SCHEDULED),
-    Method::of_database("watch.subscribe", Lane::Control, watch::SUBSCRIBE),
-    Method::of_database("message.send_status", Lane::Read, send_status::SEND_STATUS),
-    Method::new("send", Lane::Mutation, send::SEND),
-    Method::new("pairing.list", Lane::Read, &[]),
-    Method::new("pairing.approve", Lane::Mutation, pairing::CODE),
-    Method::new("pairing.deny", Lane::Mutation, pairing::CODE),
-    Method::new("pairing.revoke", Lane::Mutation, pairing::REVOKE),
-    Method::of_database("journal.explain", Lane::Read, journal::EXPLAIN),
-    Method::new("plugins.list", Lane::Read, &[]),
-    Method::new("plugins.reload", Lane::Mutation, &[]),
+    Method::new("initialize", Lane::Control, status::INITIALIZE)
+        .gives::<Status<'_>>()
+        .about("What this program is and what it can do now. Nobody needs to call it, and everybody may again."),
+    Method::new("status", Lane::Read, &[]).gives::<Status<'_>>().about("The same as `initialize`."),
+    Method::new("watch.unsubscribe", Lane::Control, watch::UNSUBSCRIBE)
+        .gives::<wire::watch::Unsubscribed>()
+        .about("Ends a subscription. Nothing of it follows the answer."),
+    Method::of_database("chats.list", Lane::Read, chats::LIST)
+        .gives::<wire::Chats<'_>>()
+        .about("Chats, the one with the newest message first."),
+    Method::of_database("chats.get", Lane::Read, chats::GET).gives::<wire::Group<'_>>().about("One chat."),
+    Method::of_database("messages.stats", Lane::Read, stats::STATS)
+        .gives::<wire::stats::Stats<'_>>()
+        .about("How many messages there are, by chat, sender, service and day."),
+    Method::of_database("messages.history", Lane::Read, messages::HISTORY)
+        .gives::<wire::Messages<'_>>()
+        .about("Messages of a chat, the newest first, whatever the policies said of them."),
+    Method::of_database("messages.search", Lane::Read, messages::SEARCH)
+        .gives::<wire::Messages<'_>>()
+        .about("Messages with a text, the newest first, whatever the policies said of them."),
+    Method::of_database("messages.after", Lane::Read, messages::AFTER)
+        .gives::<wire::Page<'_>>()
+        .about("What was delivered after a row, page by page."),
+    Method::of_database("messages.scheduled", Lane::Read, messages::SCHEDULED)
+        .gives::<wire::scheduled::ScheduledMessages<'_>>()
+        .about("Messages that are to be sent later, the next one first."),
+    Method::of_database("watch.subscribe", Lane::Control, watch::SUBSCRIBE)
+        .gives::<wire::watch::Subscribed>()
+        .about("Begins a subscription: from now on its notifications come."),
+    Method::of_database("message.send_status", Lane::Read, send_status::SEND_STATUS)
+        .gives::<wire::send::Delivery<'_>>()
+        .about("What Messages wrote down about a message that was sent."),
+    Method::new("send", Lane::Mutation, send::SEND).gives::<wire::send::Sent<'_>>().about(
+        "Sends a message, and answers once it is seen in the database: within a second mostly, after 8 at most, and \
+         later only where Messages itself hangs.",
+    ),
+    Method::new("pairing.list", Lane::Read, &[])
+        .gives::<wire::pairing::Pairings<'_>>()
+        .about("Strangers who wait, and who was let in."),
+    Method::new("pairing.approve", Lane::Mutation, pairing::CODE)
+        .gives::<wire::pairing::Approved<'_>>()
+        .about("Lets a stranger in, and delivers what was held of theirs."),
+    Method::new("pairing.deny", Lane::Mutation, pairing::CODE)
+        .gives::<wire::pairing::Denied<'_>>()
+        .about("Turns a stranger's request down."),
+    Method::new("pairing.revoke", Lane::Mutation, pairing::REVOKE)
+        .gives::<wire::pairing::Revoked>()
+        .about("Takes an approval back."),
+    Method::of_database("journal.explain", Lane::Read, journal::EXPLAIN)
+        .gives::<wire::journal::Explanation<'_>>()
+        .about("What became of one message, who decided, and why."),
+    Method::new("plugins.list", Lane::Read, &[])
+        .gives::<wire::plugins::Plugins<'_>>()
+        .about("The policies, in the order in which they are asked."),
+    Method::new("plugins.reload", Lane::Mutation, &[])
+        .gives::<wire::plugins::Reloaded<'_>>()
+        .about("Reads configuration and plugins anew, now."),
+    Method::new("rpc.discover", Lane::Control, &[])
+        .gives::<Map<String, Value>>()
+        .about("The OpenRPC document of all this."),
 ];
 
 /// Methods of `imsg` that only work with a private helper inside Messages, and what they are called there.
@@ -172,6 +227,7 @@ impl Service {
             "journal.explain" => journal::explain(self, &params).await,
             "plugins.list" => plugins::list(self).await,
             "plugins.reload" => plugins::reload(self).await,
+            "rpc.discover" => answer(&discover::document()),
             _ => read_with(&self.readers, method, params).await,
         }
     }

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Global, Where, client};
 use crate::config::Config;
 use crate::daemon::{Daemon, Holder, Instance, STOP_WITHIN};
+use crate::rpc::discover;
 use crate::transport::relay::{self, Ended};
 use crate::transport::socket::Door;
 use crate::transport::{self, is_set};
@@ -32,6 +33,9 @@ pub struct Rpc {
     /// Serve by itself, never through a running daemon
     #[arg(long)]
     standalone: bool,
+    /// Print the OpenRPC document of what is served, and end
+    #[arg(long)]
+    discover: bool,
 }
 
 impl Serve {
@@ -47,6 +51,10 @@ impl Serve {
 
 impl Rpc {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        if self.discover {
+            super::print(&format!("{:#}\n", discover::document()));
+            return Ok(ExitCode::SUCCESS);
+        }
         if self.at.socket.is_some() && !self.standalone {
             // As in `imsg`'s builds with a socket: serve there.
             return Serve { at: self.at }.run(global);
