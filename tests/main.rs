@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod attachments;
 mod cli;
 mod crash;
 mod database;

@@ -1,5 +1,6 @@
 //! The command line. Each command is a thin thing: it serves, or it asks the daemon and prints the answer.
 
+mod attachments;
 mod bridge;
 mod client;
 mod config;
@@ -75,6 +76,8 @@ enum Command {
     Why(why::Why),
     #[command(flatten)]
     Read(read::Read),
+    /// Fetch the files of messages
+    Attachments(attachments::Attachments),
     /// Let strangers in, or not
     Pairing(pairing::Pairing),
     /// See and reload plugins
@@ -118,6 +121,7 @@ impl Cli {
             Command::Status(status) => status.run(&global),
             Command::Why(why) => why.run(&global),
             Command::Read(read) => read.run(&global),
+            Command::Attachments(attachments) => attachments.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::attachments::Roots;
+
 mod keys;
 
 /// Environment variable that names the configuration file, where `--config` does not.
@@ -48,6 +50,10 @@ pub struct Messages {
     pub region: String,
     /// The AddressBook folder that names are read from; `false` for no names.
     pub contacts: ContactsFolder,
+    /// Folders whose files clients may read, as paths or globs. Default: Messages' own, beside the database.
+    pub attachment_roots: Option<Vec<String>>,
+    /// Largest file that is read for a client, in MB of 1,048,576 bytes.
+    pub media_max_mb: u64,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -287,6 +293,12 @@ impl Config {
         if matches!(self.messages.contacts, ContactsFolder::Off(true)) {
             return Err("messages.contacts: must be a folder, or false".to_owned());
         }
+        if let Err(detail) = Roots::new(self.messages.attachment_roots.as_deref().unwrap_or_default()) {
+            return Err(format!("messages.attachment_roots: {detail}"));
+        }
+        if self.messages.media_max_mb == 0 {
+            return Err("messages.media_max_mb: must be at least 1".to_owned());
+        }
         if self.server.max_line_bytes < 1024 {
             return Err("server.max_line_bytes: must be at least 1024".to_owned());
         }
@@ -356,6 +368,20 @@ impl Config {
             None if cfg!(target_os = "macos") => expand(Path::new("~/Library/Messages/Attachments/imsgd")),
             None => self.state_dir().join("staging"),
         }
+    }
+
+    /// Whose files clients may read.
+    pub fn attachment_roots(&self) -> Roots {
+        match &self.messages.attachment_roots {
+            // Patterns that cannot be read were refused with the file; none let anything be read.
+            Some(patterns) => Roots::new(patterns).unwrap_or_else(|_| Roots::folders([])),
+            None => Roots::folders(MESSAGES_FOLDERS.map(|folder| self.messages.db.with_file_name(folder))),
+        }
+    }
+
+    /// The largest file that is read for a client.
+    pub fn media_max_bytes(&self) -> u64 {
+        self.messages.media_max_mb.saturating_mul(1 << 20)
     }
 
     /// The keys of one bundled policy, as its `configure` gets them.
@@ -428,6 +454,9 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
+/// Where Messages keeps files, beside its database.
+const MESSAGES_FOLDERS: [&str; 2] = ["Attachments", "StickerCache"];
+
 const DEFAULT_DB: &str = "~/Library/Messages/chat.db";
 const DEFAULT_CONTACTS: &str = "~/Library/Application Support/AddressBook";
 
@@ -438,6 +467,8 @@ impl Default for Messages {
             osascript: "/usr/bin/osascript".into(),
             region: "US".to_owned(),
             contacts: ContactsFolder::Folder(DEFAULT_CONTACTS.into()),
+            attachment_roots: None,
+            media_max_mb: 16,
         }
     }
 }

@@ -14,6 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::address::Normalizer;
+use crate::attachments::Files;
 use crate::chain::Chain;
 use crate::config::{Config, Overrides};
 use crate::judge::{self, Judge, Settings};
@@ -155,7 +156,8 @@ impl Daemon {
         };
         let outbox = spawn_outbox(outbox, job_queue)?;
         let readers = Arc::new(Readers::new(&chatdb, &state_path));
-        let service = Service { config, readers, hub, judge: requests, outbox: jobs, reloader, stats };
+        let files = Arc::new(Files::new(config.clone()));
+        let service = Service { config, readers, files, hub, judge: requests, outbox: jobs, reloader, stats };
         Ok(Daemon { service: Arc::new(service), stop, outbox, judge })
     }
 

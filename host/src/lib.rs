@@ -33,6 +33,7 @@ pub mod reload;
 pub mod roster;
 pub mod state;
 
+pub mod attachments;
 pub mod contacts;
 pub mod readers;
 pub mod rpc;

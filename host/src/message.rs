@@ -87,6 +87,56 @@ pub struct Attachment {
     pub mime_type: String,
     pub total_bytes: u64,
     pub is_sticker: bool,
+    /// `None` where the row does not say, or says what nobody has explained.
+    pub transfer_state: Option<TransferState>,
+}
+
+/// `attachment.transfer_state`: how far Messages is with a file. The numbers are IMCore's `IMFileTransferState`, as
+/// Barcelona (`IMFileTransfer+StateBound.swift`) has them; Apple does not document them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferState {
+    Archiving,
+    /// To be fetched: announced and not asked for, or removed from this Mac to save space.
+    WaitingForAccept,
+    Accepted,
+    Preparing,
+    Transferring,
+    Finalizing,
+    Finished,
+    Error,
+    RecoverableError,
+}
+
+impl TransferState {
+    const ALL: [(i64, TransferState, &str); 9] = [
+        (-1, TransferState::Archiving, "archiving"),
+        (0, TransferState::WaitingForAccept, "waiting_for_accept"),
+        (1, TransferState::Accepted, "accepted"),
+        (2, TransferState::Preparing, "preparing"),
+        (3, TransferState::Transferring, "transferring"),
+        (4, TransferState::Finalizing, "finalizing"),
+        (5, TransferState::Finished, "finished"),
+        (6, TransferState::Error, "error"),
+        (7, TransferState::RecoverableError, "recoverable_error"),
+    ];
+
+    pub const NAMES: [&'static str; 9] = {
+        let mut names = [""; 9];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = TransferState::ALL[at].2;
+            at += 1;
+        }
+        names
+    };
+
+    pub fn from_column(value: i64) -> Option<TransferState> {
+        TransferState::ALL.into_iter().find(|(number, ..)| *number == value).map(|(_, state, _)| state)
+    }
+
+    pub fn name(self) -> &'static str {
+        TransferState::ALL.into_iter().find(|(_, state, _)| *state == self).map_or("", |(.., name)| name)
+    }
 }
 
 /// The kinds of tapback that Messages knows.

@@ -8,6 +8,7 @@ pub mod param;
 pub mod params;
 pub mod wire;
 
+mod attachments;
 mod chats;
 mod journal;
 mod messages;
@@ -20,6 +21,8 @@ mod status;
 mod verdicts;
 pub mod watch;
 
+pub use attachments::LENGTH_MOST as PIECE_MOST;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -28,6 +31,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::attachments::Files;
 use crate::config::Config;
 use crate::judge;
 use crate::outbox;
@@ -46,6 +50,7 @@ pub type Answer = Result<Box<RawValue>, RpcError>;
 pub struct Service {
     pub config: Arc<ArcSwap<Config>>,
     pub readers: Arc<Readers>,
+    pub files: Arc<Files>,
     pub hub: Arc<Hub>,
     pub judge: mpsc::Sender<judge::Request>,
     pub outbox: mpsc::Sender<outbox::Job>,
@@ -129,6 +134,9 @@ const METHODS: &[Method] = &[
     Method::of_database("message.send_status", Lane::Read, send_status::SEND_STATUS)
         .gives::<wire::send::Delivery<'_>>()
         .about("What Messages wrote down about a message that was sent."),
+    Method::of_database("attachments.read", Lane::Read, attachments::READ)
+        .gives::<wire::attachment::AttachmentPiece<'_>>()
+        .about("Bytes of an attachment, one piece after the other."),
     Method::new("send", Lane::Mutation, send::SEND).gives::<wire::send::Sent<'_>>().about(
         "Sends a message, and answers once it is seen in the database: within a second mostly, after 8 at most, and \
          later only where Messages itself hangs.",
@@ -228,7 +236,7 @@ impl Service {
             "plugins.list" => plugins::list(self).await,
             "plugins.reload" => plugins::reload(self).await,
             "rpc.discover" => answer(&discover::document()),
-            _ => read_with(&self.readers, method, params).await,
+            _ => read_with(&self.readers, &self.files, method, params).await,
         }
     }
 
@@ -241,13 +249,13 @@ impl Service {
     }
 }
 
-/// Carries out a method that only reads chat.db, and so works without a daemon too. Refuses all others.
-pub async fn read(readers: &Arc<Readers>, name: &str, map: Map<String, Value>) -> Answer {
+/// Carries out a method that only reads chat.db and files, and so works without a daemon too. Refuses all others.
+pub async fn read(readers: &Arc<Readers>, files: &Arc<Files>, name: &str, map: Map<String, Value>) -> Answer {
     let Some(method) = method(name) else { return Err(not_here(name)) };
-    read_with(readers, method, Params::new(method.name, map, method.params)?).await
+    read_with(readers, files, method, Params::new(method.name, map, method.params)?).await
 }
 
-async fn read_with(readers: &Arc<Readers>, method: &Method, params: Params) -> Answer {
+async fn read_with(readers: &Arc<Readers>, files: &Arc<Files>, method: &Method, params: Params) -> Answer {
     match method.name {
         "chats.list" => chats::list(readers, params).await,
         "chats.get" => chats::get(readers, &params).await,
@@ -256,6 +264,7 @@ async fn read_with(readers: &Arc<Readers>, method: &Method, params: Params) -> A
         "messages.search" => messages::search(readers, params).await,
         "messages.scheduled" => messages::scheduled(readers, params).await,
         "message.send_status" => send_status::send_status(readers, &params).await,
+        "attachments.read" => attachments::read(readers, files, params).await,
         name => Err(not_here(name)),
     }
 }

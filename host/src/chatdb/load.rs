@@ -6,10 +6,11 @@ use std::sync::Arc;
 use rusqlite::OptionalExtension;
 
 use super::ChatDb;
+use super::attachment;
 use super::chats;
-use super::row::{self, MessageRow, blob, integer, is, string};
+use super::row::{self, MessageRow, blob, integer};
 use super::schema::Table;
-use crate::message::{Attachment, Chat, ChatId, Message, Quoted, RowId};
+use crate::message::{Chat, ChatId, Message, Quoted, RowId};
 
 /// Serves one call, so nothing that it remembers is out of date.
 pub(super) struct Loader<'db> {
@@ -52,25 +53,17 @@ impl<'db> Loader<'db> {
         let index: HashMap<RowId, usize> =
             rows.iter().enumerate().map(|(index, row)| (row.message.id, index)).collect();
         let sql = format!(
-            "SELECT j.message_id, {}, a.filename, a.transfer_name, a.uti, a.mime_type, a.total_bytes, a.is_sticker
+            "SELECT j.message_id, {}
              FROM message_attachment_join j JOIN attachment a ON a.ROWID = j.attachment_id
              WHERE j.message_id IN (SELECT value FROM json_each(?1)) ORDER BY j.message_id, j.ROWID",
-            self.db.schema.column(Table::Attachment, "a", "guid")
+            attachment::columns(&self.db.schema)
         );
         let mut statement = self.db.prepare(&sql)?;
         let mut found = statement.query([json(&ids)])?;
         while let Some(row) = found.next()? {
             let message = integer(row, 0).and_then(|id| index.get(&RowId(id)));
             if let Some(&message) = message {
-                rows[message].message.attachments.push(Attachment {
-                    guid: string(row, 1).unwrap_or_default(),
-                    filename: string(row, 2).unwrap_or_default(),
-                    transfer_name: string(row, 3).unwrap_or_default(),
-                    uti: string(row, 4).unwrap_or_default(),
-                    mime_type: string(row, 5).unwrap_or_default(),
-                    total_bytes: integer(row, 6).and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
-                    is_sticker: is(row, 7),
-                });
+                rows[message].message.attachments.push(attachment::read(row, 1));
             }
         }
         Ok(())

@@ -4,10 +4,12 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::{Global, Where, client, lines, print, values};
+use crate::attachments::Files;
 use crate::config::Config;
 use crate::readers::Readers;
 use crate::rpc;
@@ -173,14 +175,16 @@ fn json_lines(values: &[Value]) -> String {
     values.iter().map(|value| format!("{value}\n")).collect()
 }
 
-fn ask(config: &Config, method: &str, params: Value) -> anyhow::Result<Value> {
+/// Asks the daemon, or reads by itself where none serves.
+pub(super) fn ask(config: &Config, method: &str, params: Value) -> anyhow::Result<Value> {
     if let Some(stream) = client::connect(config) {
         return client::call_on(stream, method, &params);
     }
     let map: Map<String, Value> = serde_json::from_value(params)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let readers = Arc::new(Readers::new(&config.messages.db, &config.state_dir().join("state.db")));
-    let answer = runtime.block_on(rpc::read(&readers, method, map));
+    let files = Arc::new(Files::new(Arc::new(ArcSwap::from_pointee(config.clone()))));
+    let answer = runtime.block_on(rpc::read(&readers, &files, method, map));
     let answer = answer.map_err(|error| client::failure(&error.to_json()))?;
     Ok(serde_json::from_str(answer.get())?)
 }

@@ -52,6 +52,9 @@ fn each_bundled_policy_gets_its_own_keys() {
 fn wrong_values_are_named() {
     assert!(parse("[policy]\ndm_policy = 'everybody'").unwrap_err().contains("everybody"));
     assert!(parse("[messages]\nregion = 'Mars'").unwrap_err().contains("messages.region"));
+    assert!(parse("[messages]\nattachment_roots = ['Pictures']").unwrap_err().contains("messages.attachment_roots"));
+    assert!(parse("[messages]\nmedia_max_mb = 0").unwrap_err().contains("messages.media_max_mb"));
+    assert!(parse("[messages]\nmedia_max_mb = -1").unwrap_err().contains("media_max_mb"));
     assert!(parse("[[plugin]]\nname = 'A b'\npath = 'x'").unwrap_err().contains("plugin[0].name"));
     assert!(parse("[[plugin]]\nname='a'\npath='x'\n[[plugin]]\nname='a'\npath='y'").unwrap_err().contains("twice"));
     assert!(parse("messages = ").unwrap_err().starts_with("config.toml: "));
@@ -91,4 +94,25 @@ fn another_database_does_not_get_the_state_that_the_file_names() {
     assert_eq!(of(Some("/a/chat.db")), of(None));
     let (state, socket) = of(Some("/b/chat.db"));
     assert!(state.starts_with("/state/") && socket.starts_with(&state), "{state:?} {socket:?}");
+}
+
+#[test]
+fn files_are_read_from_messages_own_folders_unless_others_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("chat.db");
+    for name in ["Attachments/a", "StickerCache/a", "Pictures/a"] {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    }
+    let readable = |text: &str| {
+        let overrides = Overrides { db: Some(db.clone()), ..Overrides::default() };
+        let roots = parse(text).unwrap().overridden(&overrides).unwrap().attachment_roots();
+        ["Attachments/a", "StickerCache/a", "Pictures/a"].map(|name| roots.open(&folder.path().join(name)).is_ok())
+    };
+    assert_eq!(readable(""), [true, true, false]);
+    let pictures = format!("[messages]\nattachment_roots = ['{}/Pict*']", folder.path().display());
+    assert_eq!(readable(&pictures), [false, false, true]);
+    assert_eq!(readable("[messages]\nattachment_roots = []"), [false; 3]);
+    assert_eq!(parse("").unwrap().media_max_bytes(), 16 << 20);
 }

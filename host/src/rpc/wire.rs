@@ -1,6 +1,7 @@
 //! The JSON objects of the protocol. The only types that are serialized; everything else is converted by hand, so
 //! that no inner type becomes a promise to clients. What is said here of types and fields is published with them.
 
+pub mod attachment;
 pub mod error;
 pub mod journal;
 pub mod pairing;
@@ -11,8 +12,6 @@ pub mod stats;
 pub mod status;
 pub mod watch;
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -22,6 +21,8 @@ use serde_json::value::RawValue;
 use crate::chatdb::ChatSummary;
 use crate::message::{self, TapbackKind};
 use crate::subscription::{Delivery, Published};
+
+use attachment::Attachment;
 
 /// UTC with three fractional digits, as `imsg` writes every date.
 pub fn date(at: Timestamp) -> String {
@@ -202,23 +203,6 @@ struct UrlPreview<'a> {
     created_at: Date,
 }
 
-/// A file that came with a message.
-#[derive(Serialize, JsonSchema)]
-struct Attachment<'a> {
-    /// As the database has it, often beginning with `~/`.
-    filename: &'a str,
-    /// The name that the sender gave it.
-    transfer_name: &'a str,
-    uti: &'a str,
-    mime_type: &'a str,
-    total_bytes: u64,
-    is_sticker: bool,
-    /// Where it is on the machine of imsgd.
-    original_path: String,
-    /// Is there no such file? Messages may not have fetched it yet.
-    missing: bool,
-}
-
 /// A tapback that stands.
 #[derive(Serialize, JsonSchema)]
 struct Reaction<'a> {
@@ -343,22 +327,6 @@ impl<'a> UrlPreview<'a> {
     }
 }
 
-impl<'a> Attachment<'a> {
-    fn new(attachment: &'a message::Attachment) -> Attachment<'a> {
-        let path = expand(&attachment.filename);
-        Attachment {
-            filename: &attachment.filename,
-            transfer_name: &attachment.transfer_name,
-            uti: &attachment.uti,
-            mime_type: &attachment.mime_type,
-            total_bytes: attachment.total_bytes,
-            is_sticker: attachment.is_sticker,
-            missing: !path.is_file(),
-            original_path: path.display().to_string(),
-        }
-    }
-}
-
 impl<'a> Reaction<'a> {
     fn new(reaction: &'a message::Reaction) -> Option<Reaction<'a>> {
         let (kind, emoji) = decoded(&reaction.kind)?;
@@ -370,14 +338,6 @@ impl<'a> Reaction<'a> {
             is_from_me: reaction.is_from_me,
             created_at: Date(reaction.created_at),
         })
-    }
-}
-
-/// A path of chat.db, which may begin with the home folder's short form.
-fn expand(filename: &str) -> PathBuf {
-    match (filename.strip_prefix("~/"), std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(filename),
     }
 }
 

@@ -28,6 +28,7 @@ fn exercise(db: &ChatDb) {
     db.known_service("+15550001111").unwrap();
     db.scheduled(second(0), 10).unwrap();
     db.send_status("guid-1").unwrap();
+    db.attachment("at_1").unwrap();
 }
 
 fn plan(db: &ChatDb, sql: &str) -> Vec<String> {

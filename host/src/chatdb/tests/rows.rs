@@ -6,7 +6,7 @@ use super::Fixture;
 use super::fixture::{ANN, BOB, DIRECT, GROUP, START, second};
 use crate::chatdb::TailRow;
 use crate::decode::writer::{self, Attribute};
-use crate::message::{ChatId, Message, RowId};
+use crate::message::{ChatId, Message, RowId, TransferState};
 
 fn read(fixture: &Fixture) -> Vec<TailRow> {
     fixture.open().rows_after(START, 100).unwrap()
@@ -108,6 +108,39 @@ fn attachments_are_always_there_in_join_order() {
         .map(|file| (file.guid.as_str(), file.filename.as_str(), file.total_bytes))
         .collect();
     assert_eq!(files, [("at_5", "~/Library/Messages/a.png", 50), ("at_3", "/tmp/b.png", 30)]);
+}
+
+#[test]
+fn an_attachment_is_found_by_its_guid_with_how_far_it_has_come() {
+    let fixture = Fixture::new();
+    fixture.text(1, "files");
+    for (id, state) in [(1, Some(TransferState::WaitingForAccept)), (2, Some(TransferState::Finished)), (3, None)] {
+        fixture.attach(1, id, "/a");
+        let number = match id {
+            1 => 0,
+            2 => 5,
+            _ => 4711,
+        };
+        fixture.run(&format!("UPDATE attachment SET transfer_state = {number} WHERE ROWID = {id}"));
+        let found = fixture.open().attachment(&format!("at_{id}")).unwrap().unwrap();
+        assert_eq!((found.transfer_state, found.total_bytes), (state, 10 * id as u64));
+        assert_eq!(found, read(&fixture)[0].message.attachments[id as usize - 1]);
+    }
+    assert_eq!(fixture.open().attachment("at_4").unwrap(), None);
+    assert_eq!(fixture.open().attachment("").unwrap(), None);
+}
+
+#[test]
+fn a_database_whose_attachments_say_little_still_has_them() {
+    let fixture = Fixture::new();
+    fixture.text(1, "file");
+    fixture.attach(1, 1, "/a");
+    fixture.run(
+        "ALTER TABLE attachment DROP COLUMN transfer_state; ALTER TABLE attachment DROP COLUMN is_sticker;
+         ALTER TABLE attachment DROP COLUMN uti;",
+    );
+    let file = read(&fixture)[0].message.attachments[0].clone();
+    assert_eq!((file.filename.as_str(), file.uti.as_str(), file.transfer_state), ("/a", "", None));
 }
 
 #[test]
