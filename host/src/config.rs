@@ -52,8 +52,10 @@ pub struct Messages {
     pub contacts: ContactsFolder,
     /// Folders whose files clients may read, as paths or globs. Default: Messages' own, beside the database.
     pub attachment_roots: Option<Vec<String>>,
-    /// Largest file that is read for a client, in MB of 1,048,576 bytes.
+    /// Largest file that is read or converted for a client, in MB of 1,048,576 bytes.
     pub media_max_mb: u64,
+    /// What converts attachments: a path, or a name to look for.
+    pub ffmpeg: PathBuf,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -379,6 +381,14 @@ impl Config {
         }
     }
 
+    /// Where converted attachments are kept, of all databases together: their names tell the files apart.
+    pub fn converted_dir(&self) -> PathBuf {
+        match etcetera::base_strategy::choose_native_strategy() {
+            Ok(base) => base.cache_dir().join("imsgd/converted-attachments"),
+            Err(_) => self.state_dir().join("converted-attachments"),
+        }
+    }
+
     /// The largest file that is read for a client.
     pub fn media_max_bytes(&self) -> u64 {
         self.messages.media_max_mb.saturating_mul(1 << 20)
@@ -469,6 +479,7 @@ impl Default for Messages {
             contacts: ContactsFolder::Folder(DEFAULT_CONTACTS.into()),
             attachment_roots: None,
             media_max_mb: 16,
+            ffmpeg: "ffmpeg".into(),
         }
     }
 }

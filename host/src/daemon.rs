@@ -173,7 +173,8 @@ impl Daemon {
         let Daemon { service, outbox, judge, .. } = self;
         service.hub.end_all(&End::ShuttingDown);
         let all = async {
-            serving.await;
+            // Who is served may wait for a conversion.
+            tokio::join!(serving, service.files.stop());
             drop(service);
             let _ = tokio::task::spawn_blocking(move || {
                 let _ = outbox.join();

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
+use crate::attachments::Converted;
 use crate::message::{Arrival, ChatId, Message, RowId};
 use crate::rpc::wire;
 
@@ -16,7 +17,8 @@ pub struct Published {
     pub delivery: Option<Delivery>,
     /// Everything up to this row has been handed out: where to resume.
     pub cursor: RowId,
-    json: [OnceLock<Arc<str>>; 2],
+    /// Without attachments, with them, and with what they were converted into.
+    json: [OnceLock<Arc<str>>; 3],
 }
 
 /// What the policies said of a delivered message.
@@ -33,13 +35,23 @@ pub struct Delivery {
 
 impl Published {
     pub fn new(message: Arc<Message>, delivery: Option<Delivery>, cursor: RowId) -> Published {
-        Published { message, delivery, cursor, json: [OnceLock::new(), OnceLock::new()] }
+        Published { message, delivery, cursor, json: Default::default() }
     }
 
     /// The message object, with or without its attachments.
     pub fn json(&self, attachments: bool) -> Arc<str> {
-        let render = || wire::published(self, attachments).into();
+        let render = || wire::published(self, attachments, &[]).into();
         self.json[usize::from(attachments)].get_or_init(render).clone()
+    }
+
+    /// The message object with its attachments and what they were converted into, where somebody asked for it before.
+    pub fn json_converted(&self) -> Option<Arc<str>> {
+        self.json[2].get().cloned()
+    }
+
+    /// The same, for all who ask from now on.
+    pub fn convert(&self, converted: &[Option<Converted>]) -> Arc<str> {
+        self.json[2].get_or_init(|| wire::published(self, true, converted).into()).clone()
     }
 }
 

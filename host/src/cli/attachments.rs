@@ -37,6 +37,9 @@ struct Read {
     /// Write to this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// What it was converted into: AAC of CAF, PNG of GIF, JPEG of HEIC
+    #[arg(long)]
+    converted: bool,
     #[command(flatten)]
     at: Where,
 }
@@ -73,7 +76,8 @@ fn pieces(config: &Config, read: &Read, mut take: impl FnMut(&Value) -> anyhow::
     let mut offset = 0;
     let mut total = None;
     loop {
-        let params = json!({"guid": read.guid, "offset": offset, "length": crate::rpc::PIECE_MOST});
+        let params =
+            json!({"guid": read.guid, "offset": offset, "length": crate::rpc::PIECE_MOST, "converted": read.converted});
         let piece = ask(config, "attachments.read", params)?;
         let length = piece["length"].as_u64().context("the daemon did not say how much it read")?;
         ensure!(
@@ -121,7 +125,7 @@ fn not_written(path: &Path) -> String {
 
 fn summary(last: &Value, out: &Path) -> Value {
     let mut summary = json!({"path": out.display().to_string()});
-    for key in ["guid", "total_bytes", "mime_type", "uti", "transfer_name"] {
+    for key in ["guid", "total_bytes", "mime_type", "uti", "transfer_name", "converted"] {
         summary[key] = last[key].clone();
     }
     summary

@@ -54,7 +54,12 @@ fn attachment_line(attachment: &Value) -> String {
     let names = [text(attachment, "transfer_name"), text(attachment, "filename"), "(unknown)"];
     let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or_default();
     let (mime, missing) = (text(attachment, "mime_type"), &attachment["missing"]);
-    format!("  attachment: name={name} mime={mime} missing={missing} path={}\n", text(attachment, "original_path"))
+    let converted = match text(attachment, "converted_path") {
+        "" => String::new(),
+        path => format!(" converted_mime={} converted_path={path}", text(attachment, "converted_mime_type")),
+    };
+    let path = text(attachment, "original_path");
+    format!("  attachment: name={name} mime={mime} missing={missing} path={path}{converted}\n")
 }
 
 pub fn scheduled(message: &Value) -> String {

@@ -105,6 +105,9 @@ pub struct History {
     /// Name the attachments
     #[arg(long)]
     attachments: bool,
+    /// Convert CAF, GIF and HEIC into forms that models take
+    #[arg(long)]
+    convert_attachments: bool,
     #[command(flatten)]
     at: Where,
 }
@@ -159,6 +162,7 @@ impl History {
             "limit": self.limit,
             "participants": values::handles(&self.participants),
             "attachments": true,
+            "convert_attachments": self.convert_attachments,
         });
         with_given(params, [("start", json!(self.start)), ("end", json!(self.end))])
     }
@@ -181,7 +185,7 @@ pub(super) fn ask(config: &Config, method: &str, params: Value) -> anyhow::Resul
         return client::call_on(stream, method, &params);
     }
     let map: Map<String, Value> = serde_json::from_value(params)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let readers = Arc::new(Readers::new(&config.messages.db, &config.state_dir().join("state.db")));
     let files = Arc::new(Files::new(Arc::new(ArcSwap::from_pointee(config.clone()))));
     let answer = runtime.block_on(rpc::read(&readers, &files, method, map));

@@ -11,6 +11,7 @@ use super::param::{
 use super::params::Params;
 use super::wire::scheduled::{ScheduledMessage, ScheduledMessages};
 use super::{Answer, Service, answer, verdicts, wire};
+use crate::attachments::{Conversions, Files};
 use crate::chatdb::{After, History, Search, TextMatch};
 use crate::message::{self, RowId};
 use crate::readers::{Reader, Readers};
@@ -48,13 +49,7 @@ pub const SCHEDULED: &[Param] = &[LIMIT.default(50)];
 
 const NO_SCHEDULE: &str = "scheduled messages are unavailable because this Messages database has no schedule columns";
 
-fn messages(messages: &[message::Message], attachments: bool) -> Answer {
-    answer(&wire::Messages {
-        messages: messages.iter().map(|message| wire::Message::new(message, attachments)).collect(),
-    })
-}
-
-pub async fn history(readers: &Arc<Readers>, params: Params) -> Answer {
+pub async fn history(readers: &Arc<Readers>, files: &Arc<Files>, params: Params) -> Answer {
     let query = History {
         chat: params.required_chat_id()?,
         limit: params.count("limit")?,
@@ -62,9 +57,36 @@ pub async fn history(readers: &Arc<Readers>, params: Params) -> Answer {
         start: params.date("start")?,
         end: params.date("end")?,
     };
-    let attachments = params.flag("attachments")?;
-    params.flag("convert_attachments")?;
-    messages(&readers.with(move |reader| reader.chatdb.history(&query)).await?, attachments)
+    let shown = Shown::check(&params)?;
+    let messages = readers.with(move |reader| reader.chatdb.history(&query)).await?;
+    let attachments: Vec<_> = messages.iter().map(|message| &*message.attachments).collect();
+    let converted = shown.converted(files, &attachments).await;
+    let messages = messages.iter().zip(&converted);
+    let messages =
+        messages.map(|(message, files)| wire::Message::new(message, shown.attachments).with_converted(files));
+    answer(&wire::Messages { messages: messages.collect() })
+}
+
+/// What of attachments is asked for.
+pub struct Shown {
+    pub attachments: bool,
+    pub convert: bool,
+}
+
+impl Shown {
+    pub fn check(params: &Params) -> Result<Shown, RpcError> {
+        let attachments = params.flag("attachments")?;
+        let convert = params.flag("convert_attachments")? && attachments;
+        Ok(Shown { attachments, convert })
+    }
+
+    /// For each message, what its attachments were converted into.
+    async fn converted(&self, files: &Files, messages: &[&[message::Attachment]]) -> Conversions {
+        match self.convert {
+            true => files.converted(messages).await,
+            false => vec![Vec::new(); messages.len()],
+        }
+    }
 }
 
 pub async fn search(readers: &Arc<Readers>, params: Params) -> Answer {
@@ -78,7 +100,8 @@ pub async fn search(readers: &Arc<Readers>, params: Params) -> Answer {
         Some(_) => return Err(RpcError::params("match must be contains or exact")),
     };
     let query = Search { text, matching, limit: params.count("limit")? };
-    messages(&readers.with(move |reader| reader.chatdb.search(&query)).await?, false)
+    let messages = readers.with(move |reader| reader.chatdb.search(&query)).await?;
+    answer(&wire::Messages { messages: messages.iter().map(|message| wire::Message::new(message, false)).collect() })
 }
 
 /// A page of what was delivered: messages that the policies kept from subscribers are not in it, but are passed by.
@@ -92,14 +115,16 @@ pub async fn after(service: &Service, params: Params) -> Answer {
         limit,
         include_reactions: params.flag("include_reactions")?,
     };
-    let attachments = params.flag("attachments")?;
-    params.flag("convert_attachments")?;
+    let wanted = Shown::check(&params)?;
     let page = service.readers.with(move |reader| reader.chatdb.after(&query)).await?;
     let rows: Vec<Arc<message::Message>> = page.messages.into_iter().map(Arc::new).collect();
     let deliveries = verdicts::deliveries(service, &rows).await?;
     let is_shown = |row: &&Arc<message::Message>| !verdicts::is_judged(row) || deliveries.contains_key(&row.id);
-    let shown = rows.iter().filter(is_shown).map(|row| {
-        let message = wire::Message::new(row, attachments);
+    let rows: Vec<_> = rows.iter().filter(is_shown).collect();
+    let attachments: Vec<_> = rows.iter().map(|row| &*row.attachments).collect();
+    let converted = wanted.converted(&service.files, &attachments).await;
+    let shown = rows.iter().zip(&converted).map(|(row, converted)| {
+        let message = wire::Message::new(row, wanted.attachments).with_converted(converted);
         match deliveries.get(&row.id) {
             Some(delivery) => message.with_policy(delivery),
             None => message,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::error::RpcError;
+use super::messages::Shown;
 use super::param::{ATTACHMENTS, CHAT_ID, CONVERT_ATTACHMENTS, END, INCLUDE_REACTIONS, PARTICIPANTS, Param, START};
 use super::params::Params;
 use super::wire::watch::{Overflow, StreamError, StreamFailure};
 use super::{Service, verdicts, wire};
+use crate::attachments::Files;
 use crate::message::{Message, RowId};
 use crate::readers::Reader;
 use crate::subscription::{End, Filter, Live, Published};
@@ -57,7 +59,7 @@ pub struct Subscribe {
     filter: Filter,
     /// Exclusive; `None` for only what comes.
     since: Option<RowId>,
-    attachments: bool,
+    shown: Shown,
     pub buffer: usize,
 }
 
@@ -65,8 +67,7 @@ impl Subscribe {
     pub fn check(map: serde_json::Map<String, Value>) -> Result<Subscribe, RpcError> {
         let params = Params::new("watch.subscribe", map, SUBSCRIBE)?;
         let since = params.integer("since_rowid")?;
-        let attachments = params.flag("attachments")?;
-        params.flag("convert_attachments")?;
+        let shown = Shown::check(&params)?;
         let filter = Filter {
             chat: params.chat_id()?,
             participants: params.texts("participants")?.iter().map(|one| one.to_lowercase()).collect(),
@@ -82,7 +83,7 @@ impl Subscribe {
             None | Some(0) => None,
             Some(cursor) => Some(RowId(cursor.max(0))),
         };
-        Ok(Subscribe { filter, since, attachments, buffer })
+        Ok(Subscribe { filter, since, shown, buffer })
     }
 }
 
@@ -123,7 +124,9 @@ impl Stream {
     /// Sends until the client or the stream ends it.
     pub async fn run(self, output: Output) {
         let Stream { service, number, subscribe, start } = self;
-        let sender = Sender { output, number, prefix: prefix(number), attachments: subscribe.attachments };
+        let files = subscribe.shown.convert.then(|| service.files.clone());
+        let attachments = subscribe.shown.attachments;
+        let sender = Sender { output, number, prefix: prefix(number), attachments, files };
         let live = match start {
             Start::Live(live) => Ok(Some(live)),
             Start::After(cursor) => replay(&service, &subscribe, cursor, &sender).await,
@@ -141,6 +144,17 @@ struct Sender {
     number: u64,
     prefix: Arc<str>,
     attachments: bool,
+    /// Where attachments are to be converted.
+    files: Option<Arc<Files>>,
+}
+
+/// Converts for all who ask for it. Only they wait.
+async fn converted(files: &Files, published: &Published) -> Arc<str> {
+    if let Some(json) = published.json_converted() {
+        return json;
+    }
+    let converted = files.converted(&[&published.message.attachments]).await;
+    published.convert(converted.first().map_or(&[], Vec::as_slice))
 }
 
 fn prefix(number: u64) -> Arc<str> {
@@ -150,7 +164,10 @@ fn prefix(number: u64) -> Arc<str> {
 impl Sender {
     /// False when the client is gone.
     async fn message(&self, published: &Published) -> bool {
-        let json = published.json(self.attachments);
+        let json = match &self.files {
+            Some(files) if Files::may_convert(&published.message.attachments) => converted(files, published).await,
+            _ => published.json(self.attachments),
+        };
         self.output.send(Line::Message { prefix: self.prefix.clone(), json }).await
     }
 

@@ -18,6 +18,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::attachments::Converted;
 use crate::chatdb::ChatSummary;
 use crate::message::{self, TapbackKind};
 use crate::subscription::{Delivery, Published};
@@ -273,14 +274,24 @@ impl<'a> Message<'a> {
     }
 }
 
+impl Message<'_> {
+    /// Says of each attachment which file it was converted into. `converted` has one for each, in the same order.
+    pub fn with_converted(mut self, converted: &[Option<Converted>]) -> Self {
+        for (attachment, converted) in self.attachments.iter_mut().zip(converted) {
+            converted.iter().for_each(|converted| attachment.set_converted(converted));
+        }
+        self
+    }
+}
+
 /// Name and emoji of a kind of tapback; none for a custom one that does not tell its emoji.
 fn decoded(kind: &TapbackKind) -> Option<(&'static str, &str)> {
     kind.emoji().map(|emoji| (kind.name(), emoji))
 }
 
-/// The message object of a notification.
-pub fn published(published: &Published, attachments: bool) -> String {
-    let mut message = Message::new(&published.message, attachments);
+/// The message object of a notification. `converted` is empty, or has one for each attachment.
+pub fn published(published: &Published, attachments: bool, converted: &[Option<Converted>]) -> String {
+    let mut message = Message::new(&published.message, attachments).with_converted(converted);
     message.cursor = Some(published.cursor.0);
     if let Some(delivery) = &published.delivery {
         message = message.with_policy(delivery);

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::attachments::{is_missing, path_of};
+use crate::attachments::{Converted, is_missing, path_of};
 use crate::message::{self, TransferState};
 
 /// A file that came with a message.
@@ -24,6 +24,11 @@ pub struct Attachment<'a> {
     original_path: String,
     /// Is there no such file? Messages may not have fetched it yet.
     missing: bool,
+    /// Where it is in a form that models take. Only where that was asked for and could be made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    converted_path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    converted_mime_type: Option<&'static str>,
     /// How far Messages is with the file, as it wrote it down.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = TransferState::NAMES))]
@@ -43,8 +48,15 @@ impl<'a> Attachment<'a> {
             is_sticker: attachment.is_sticker,
             missing: is_missing(&path),
             original_path: path.display().to_string(),
+            converted_path: None,
+            converted_mime_type: None,
             transfer_state: attachment.transfer_state.map(TransferState::name),
         }
+    }
+
+    pub fn set_converted(&mut self, converted: &Converted) {
+        self.converted_path = Some(converted.path.display().to_string());
+        self.converted_mime_type = Some(converted.mime_type);
     }
 }
 
@@ -65,4 +77,6 @@ pub struct AttachmentPiece<'a> {
     pub mime_type: &'a str,
     pub uti: &'a str,
     pub transfer_name: &'a str,
+    /// Are the bytes those of the converted file? Type and name are its own then.
+    pub converted: bool,
 }
