@@ -22,6 +22,7 @@ mod outbound;
 mod owner;
 mod pairing;
 mod policy;
+mod recipients;
 mod reload;
 mod rpc;
 mod socket;

@@ -17,6 +17,7 @@ use crate::address::Normalizer;
 use crate::attachments::Files;
 use crate::chain::Chain;
 use crate::config::{Config, Overrides};
+use crate::contacts::{self, Contacts};
 use crate::judge::{self, Judge, Settings};
 use crate::outbox::{self, Outbox};
 use crate::plugin::PluginEngine;
@@ -116,6 +117,8 @@ impl Daemon {
         let engine =
             PluginEngine::new().map_err(|error| anyhow::anyhow!("the plugin engine did not start: {error}"))?;
         let settings = first_settings(&config)?;
+        let names = contacts::Settings::of(&config).context("messages.region is not the code of a region")?;
+        let contacts = Arc::new(Contacts::start(names).context("the thread that reads contacts did not start")?);
         let config = Arc::new(ArcSwap::from_pointee(config));
         let (stop, stopping) = watch::channel(false);
         let hub = Arc::new(Hub::default());
@@ -141,6 +144,7 @@ impl Daemon {
             overrides,
             roster: Roster::new(engine),
             judge: requests.clone(),
+            contacts: contacts.clone(),
         })?;
         let outlets = Outlets { rows, requests: requests.clone(), hub: hub.clone() };
         let tail = Tail::new(&chatdb, place, outlets);
@@ -155,7 +159,7 @@ impl Daemon {
             stop: stopping,
         };
         let outbox = spawn_outbox(outbox, job_queue)?;
-        let readers = Arc::new(Readers::new(&chatdb, &state_path));
+        let readers = Arc::new(Readers::new(&chatdb, &state_path, contacts));
         let files = Arc::new(Files::new(config.clone()));
         let service = Service { config, readers, files, hub, judge: requests, outbox: jobs, reloader, stats };
         Ok(Daemon { service: Arc::new(service), stop, outbox, judge })

@@ -40,6 +40,8 @@ const VERIFY_STEP: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendRequest {
     pub target: Target,
+    /// The name that the client used for it, where it did.
+    pub named: Option<String>,
     pub service: Service,
     pub text: String,
     pub file: Option<PathBuf>,
@@ -137,6 +139,7 @@ impl Outbox {
             let Some(reply) = record.reply.clone() else { return };
             let request = SendRequest {
                 target: Target::Chat(ChatSelector::Guid(reply.chat_guid)),
+                named: None,
                 service: Service::Auto,
                 text: reply.text,
                 file: None,
@@ -379,10 +382,14 @@ fn earlier(record: &Record, hash: &str) -> Option<Result<Value, RpcError>> {
     }
 }
 
-/// Tells one request from another without keeping its text.
+/// Tells one request from another without keeping its text. A name stays the same one when its number changes.
 fn fingerprint(request: &SendRequest) -> String {
     use sha2::{Digest, Sha256};
-    let said = format!("{:?}", SendRequest { idempotency_key: None, ..request.clone() });
+    let mut said = SendRequest { idempotency_key: None, ..request.clone() };
+    if said.named.is_some() {
+        said.target = Target::Recipient(String::new());
+    }
+    let said = format!("{said:?}");
     Sha256::digest(said.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -2,11 +2,13 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use crate::chatdb::ChatDb;
+use crate::contacts::Contacts;
 use crate::rpc::error::RpcError;
 use crate::state::StateDb;
 
@@ -35,12 +37,18 @@ pub struct Readers {
     state: PathBuf,
     idle: Mutex<Vec<Reader>>,
     permits: Semaphore,
+    contacts: Arc<Contacts>,
 }
 
 impl Readers {
-    pub fn new(chatdb: &Path, state: &Path) -> Readers {
+    pub fn new(chatdb: &Path, state: &Path, contacts: Arc<Contacts>) -> Readers {
         let permits = Semaphore::new(READERS);
-        Readers { chatdb: chatdb.to_owned(), state: state.to_owned(), idle: Mutex::default(), permits }
+        Readers { chatdb: chatdb.to_owned(), state: state.to_owned(), idle: Mutex::default(), permits, contacts }
+    }
+
+    /// Who the people in chat.db are.
+    pub fn contacts(&self) -> &Arc<Contacts> {
+        &self.contacts
     }
 
     pub fn chatdb_path(&self) -> &Path {
@@ -49,7 +57,7 @@ impl Readers {
 
     /// Runs `read` with a connection, away from the threads that serve others.
     pub async fn with<R, E>(
-        self: &std::sync::Arc<Self>,
+        self: &Arc<Self>,
         read: impl FnOnce(&Reader) -> Result<R, E> + Send + 'static,
     ) -> Result<R, RpcError>
     where

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::address::Normalizer;
 use crate::chain::{Install, Installed};
 use crate::config::{Config, DmScope, Overrides};
+use crate::contacts::{self, Contacts};
 use crate::judge::{Request, Settings};
 use crate::roster::Roster;
 
@@ -40,6 +41,7 @@ pub struct Parts {
     pub overrides: Overrides,
     pub roster: Roster,
     pub judge: mpsc::Sender<Request>,
+    pub contacts: Arc<Contacts>,
 }
 
 impl Reloader {
@@ -118,6 +120,9 @@ impl Thread {
             return Err(self.refuse_config(reasons.join("; ")));
         }
         *self.config_error.lock() = None;
+        if let Some(settings) = contacts::Settings::of(&config) {
+            self.parts.contacts.configure(settings);
+        }
         self.parts.config.store(config);
         Ok(installed)
     }

@@ -39,7 +39,7 @@ impl Watches {
     /// Watches what is new under the names.
     pub fn rearm(&mut self) {
         for (path, watched) in &mut self.watched {
-            let inode = fs::metadata(&*path).ok().map(|metadata| metadata.ino());
+            let inode = fs::metadata(path).ok().map(|metadata| metadata.ino());
             if inode == *watched {
                 continue;
             }

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 
+use imsgd::sim::contacts::Card;
 use imsgd::sim::osascript::{Settings, write_wrapper};
 use imsgd::sim::{self, Incoming, Received};
 use rustix::process::{Pid, Signal, kill_process};
@@ -51,6 +52,14 @@ impl Home {
             Settings { db: home.db(), behavior: Some(home.path("behavior.json")), sent: Some(home.path("sent.jsonl")) };
         write_wrapper(&home.path("osascript"), program(), &settings).unwrap();
         home.configure(config);
+        home
+    }
+
+    /// Whose owner knows the friends: one on a card of the Mac, the other on one of an account.
+    pub fn with_contacts(config: &str) -> Home {
+        let home = Home::new(config);
+        home.contact(&Card::new("Ann Example", &["(415) 555-0101"]));
+        home.contact(&Card { source: Some("ICLOUD".into()), ..Card::new("Bob", &["+1 415 555 0102"]) });
         home
     }
 
@@ -167,6 +176,15 @@ impl Home {
 
     pub fn receive_in(&self, group: &str, sender: &str, text: &str) -> Received {
         self.receive(&Incoming { group: Some(group.to_owned()), ..Incoming::new(sender, text) })
+    }
+
+    /// Where macOS keeps it.
+    pub fn address_book(&self) -> PathBuf {
+        self.path("Library/Application Support/AddressBook")
+    }
+
+    pub fn contact(&self, card: &Card) {
+        sim::contacts::add(&self.address_book(), card).unwrap();
     }
 
     pub fn injector(&self) -> Injector {

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context;
 use arc_swap::ArcSwap;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -11,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{Global, Where, client, lines, print, values};
 use crate::attachments::Files;
 use crate::config::Config;
+use crate::contacts::{self, Contacts};
 use crate::readers::Readers;
 use crate::rpc;
 
@@ -186,7 +188,9 @@ pub(super) fn ask(config: &Config, method: &str, params: Value) -> anyhow::Resul
     }
     let map: Map<String, Value> = serde_json::from_value(params)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let readers = Arc::new(Readers::new(&config.messages.db, &config.state_dir().join("state.db")));
+    let settings = contacts::Settings::of(config).context("messages.region is not the code of a region")?;
+    let contacts = Arc::new(Contacts::at_first_use(settings));
+    let readers = Arc::new(Readers::new(&config.messages.db, &config.state_dir().join("state.db"), contacts));
     let files = Arc::new(Files::new(Arc::new(ArcSwap::from_pointee(config.clone()))));
     let answer = runtime.block_on(rpc::read(&readers, &files, method, map));
     let answer = answer.map_err(|error| client::failure(&error.to_json()))?;

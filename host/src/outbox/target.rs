@@ -79,10 +79,6 @@ impl Target {
         if recipient.is_empty() {
             return Err(RpcError::params("to must be a non-empty string"));
         }
-        if looks_like_a_name(recipient) {
-            let text = "Invalid chat target: Contacts access is unavailable; specify a phone number or email instead.";
-            return Err(RpcError::params(text));
-        }
         Ok((Target::Recipient(recipient.to_owned()), service))
     }
 }
@@ -222,7 +218,8 @@ fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     head.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
 }
 
-fn looks_like_a_name(text: &str) -> bool {
+/// Whether a recipient is who people call so, rather than a number or an address.
+pub fn looks_like_a_name(text: &str) -> bool {
     !text.contains('@') && !text.starts_with('+') && !text.chars().all(|c| "0123456789-(). ".contains(c))
 }
 
@@ -250,8 +247,18 @@ mod tests {
 
     #[test]
     fn what_names_nobody_is_refused() {
-        for to in ["", "  ", "imessage:", "chat_id:0", "chat_id:x", "chat_guid:", "John"] {
+        for to in ["", "  ", "imessage:", "chat_id:0", "chat_id:x", "chat_guid:"] {
             assert!(Target::parse(to, Service::Auto).is_err(), "{to:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_told_from_addresses() {
+        for name in ["John Smith", "Alice", "555-CALL", "Zoë", "chat123"] {
+            assert!(looks_like_a_name(name), "{name}");
+        }
+        for address in ["+15550001111", "(555) 000-1111", "262966", "a@b.c", "+1555CALL", "555.000.1111"] {
+            assert!(!looks_like_a_name(address), "{address}");
         }
     }
 

@@ -6,11 +6,15 @@ use super::error::RpcError;
 use super::param::{CHAT_ID, Param};
 use super::params::Params;
 use super::{Answer, Service, answer};
+use crate::address::Normalizer;
+use crate::contacts::Found;
 use crate::outbox::target::{self, Target};
 use crate::outbox::{Job, SendRequest};
 
 pub const SEND: &[Param] = &[
-    Param::text("to").selector().about("A phone number or an e-mail address. This, or exactly one chat selector."),
+    Param::text("to")
+        .selector()
+        .about("A phone number, an e-mail address or a contact's name. This, or exactly one chat selector."),
     CHAT_ID.about("The chat's row."),
     Param::text("chat_identifier").selector().about("The chat's identifier."),
     Param::text("chat_guid").selector().about("The chat's GUID."),
@@ -38,7 +42,7 @@ pub const SEND: &[Param] = &[
 const KEY_BYTES: usize = 256;
 
 pub async fn send(service: &Service, params: Params) -> Answer {
-    let request = check(&params)?;
+    let request = check(service, &params).await?;
     let (reply, result) = oneshot::channel();
     let not_taken = |_| RpcError::not_started("imsgd is stopping; nothing was sent");
     service.outbox.send(Job { request, reply }).await.map_err(not_taken)?;
@@ -46,7 +50,7 @@ pub async fn send(service: &Service, params: Params) -> Answer {
     answer(&result.await.map_err(lost)??)
 }
 
-fn check(params: &Params) -> Result<SendRequest, RpcError> {
+async fn check(service: &Service, params: &Params) -> Result<SendRequest, RpcError> {
     let text = params.text("text")?.unwrap_or_default();
     let file = params.text("file")?.filter(|file| !file.is_empty());
     let region = params.text("region")?.filter(|region| !region.is_empty());
@@ -66,6 +70,7 @@ fn check(params: &Params) -> Result<SendRequest, RpcError> {
         Some(_) => return Err(RpcError::params("invalid transport")),
     }
     let (target, asked) = check_target(params, asked)?;
+    let (target, named) = look_up(service, target, region.as_deref()).await?;
     if text.is_empty() && file.is_none() {
         return Err(RpcError::params("text or file is required"));
     }
@@ -85,6 +90,7 @@ fn check(params: &Params) -> Result<SendRequest, RpcError> {
     }
     Ok(SendRequest {
         target,
+        named,
         service: asked,
         text,
         file: file.map(Into::into),
@@ -104,4 +110,43 @@ fn check_target(params: &Params, asked: target::Service) -> Result<(Target, targ
         Some(to) => Target::parse(&to, asked),
         None => Ok((Target::Chat(params.chat_selector()?), asked)),
     }
+}
+
+const NO_CONTACTS: &str =
+    "Invalid chat target: Contacts access is unavailable; specify a phone number or email instead.";
+
+/// Of those whom a name may mean.
+const SHOWN: usize = 10;
+
+/// Whom a recipient's name means, if it is one: their address, and the name. A name that nobody has stays.
+async fn look_up(
+    service: &Service,
+    target: Target,
+    region: Option<&str>,
+) -> Result<(Target, Option<String>), RpcError> {
+    let name = match target {
+        Target::Recipient(name) if target::looks_like_a_name(&name) => name,
+        target => return Ok((target, None)),
+    };
+    let config = service.config.load_full();
+    let region = region.unwrap_or(&config.messages.region);
+    let normalizer = Normalizer::new(region).ok_or_else(|| RpcError::params(format!("unknown region {region}")))?;
+    let names = service.readers.contacts().fresh().await;
+    if names.problem().is_some() {
+        return Err(RpcError::params(NO_CONTACTS));
+    }
+    match &names.find(&name, &normalizer)[..] {
+        [] => Ok((Target::Recipient(name), None)),
+        [one] => Ok((Target::Recipient(one.handle.clone()), Some(name))),
+        several => Err(RpcError::params(ambiguous(&name, several))),
+    }
+}
+
+fn ambiguous(name: &str, several: &[Found]) -> String {
+    let shown = several.iter().take(SHOWN);
+    let mut lines: String = shown.map(|found| format!("  {}: {}\n", found.name, found.handle)).collect();
+    if several.len() > SHOWN {
+        lines.push_str(&format!("  and {} more\n", several.len() - SHOWN));
+    }
+    format!("Invalid chat target: Multiple contacts match \"{name}\":\n{lines}Specify a phone number or email instead.")
 }
