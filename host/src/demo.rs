@@ -21,6 +21,7 @@ pub struct Args {
 }
 
 const FRIEND: &str = "+15550001111";
+const FRIEND_NAME: &str = "Ann Example";
 const STRANGER: &str = "+15559990000";
 const GROUP: &str = "chat5550123";
 
@@ -52,6 +53,7 @@ fn friend(stage: &mut Stage, gateway: &mut Client) -> Result<()> {
     let message = gateway.message()?;
     ensure!(message["text"] == "Are we still on for lunch?", "another message arrived: {message}");
     ensure!(message["policy"]["decided_by"] == "allowlist", "not decided by the allowlist: {message}");
+    ensure!(message["sender_name"] == FRIEND_NAME, "not named as in Contacts: {message}");
     stage::arrives(&message);
     Ok(())
 }

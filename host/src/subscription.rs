@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
 use crate::attachments::Converted;
+use crate::contacts::Contacts;
 use crate::message::{Arrival, ChatId, Message, RowId};
 use crate::rpc::wire;
 
@@ -38,9 +39,10 @@ impl Published {
         Published { message, delivery, cursor, json: Default::default() }
     }
 
-    /// The message object, with or without its attachments.
-    pub fn json(&self, attachments: bool) -> Arc<str> {
-        let render = || wire::published(self, attachments, &[]).into();
+    /// The message object, with or without its attachments. The names in it are those that are known when the first
+    /// subscriber gets it.
+    pub fn json(&self, attachments: bool, contacts: &Contacts) -> Arc<str> {
+        let render = || wire::published(self, attachments, &[], &contacts.catalog()).into();
         self.json[usize::from(attachments)].get_or_init(render).clone()
     }
 
@@ -50,8 +52,9 @@ impl Published {
     }
 
     /// The same, for all who ask from now on.
-    pub fn convert(&self, converted: &[Option<Converted>]) -> Arc<str> {
-        self.json[2].get_or_init(|| wire::published(self, true, converted).into()).clone()
+    pub fn convert(&self, converted: &[Option<Converted>], contacts: &Contacts) -> Arc<str> {
+        let render = || wire::published(self, true, converted, &contacts.catalog()).into();
+        self.json[2].get_or_init(render).clone()
     }
 }
 

@@ -5,7 +5,8 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 pub fn chat(chat: &Value) -> String {
-    let (id, name, identifier) = (&chat["id"], text(chat, "name"), text(chat, "identifier"));
+    let (id, identifier) = (&chat["id"], text(chat, "identifier"));
+    let name = chat["contact_name"].as_str().unwrap_or_else(|| text(chat, "name"));
     let who = if name == identifier { name.to_owned() } else { format!("{name} ({identifier})") };
     let unread = match chat["unread_count"].as_u64() {
         None | Some(0) => String::new(),
@@ -36,7 +37,8 @@ pub fn group(group: &Value) -> String {
 pub fn message(message: &Value, attachments: Option<bool>) -> String {
     let is_own = message["is_from_me"] == true;
     let direction = if is_own { "sent" } else { "recv" };
-    let (at, sender) = (local_time(text(message, "created_at")), text(message, "sender"));
+    let at = local_time(text(message, "created_at"));
+    let sender = message["sender_name"].as_str().unwrap_or_else(|| text(message, "sender"));
     let mut out = format!("{at} [{direction}] {sender}: {}\n", text(message, "text"));
     let attached = message["attachments"].as_array().cloned().unwrap_or_default();
     match attachments {

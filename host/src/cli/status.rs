@@ -85,6 +85,10 @@ fn screen(answer: Option<&Value>, config: &Config) -> String {
     if let Some(error) = own["config"]["error"].as_str() {
         line("", format!("refused, the one before is in force: {error}"));
     }
+    match answer["contacts"]["error"].as_str() {
+        Some(problem) => line("contacts", problem.to_owned()),
+        None => line("contacts", "readable".to_owned()),
+    }
     line("subscriptions", own["subscriptions"].to_string());
     let verdicts = own["verdicts"].as_object().cloned().unwrap_or_default();
     let mut counts: Vec<String> = verdicts.iter().map(|(name, count)| format!("{count} {name}")).collect();

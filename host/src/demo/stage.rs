@@ -12,7 +12,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::{FRIEND, GROUP};
+use super::{FRIEND, FRIEND_NAME, GROUP};
+use crate::sim::contacts::{self, Card};
 use crate::sim::{self, Incoming, Session, osascript};
 
 /// A policy that does what its configuration says: counts, or loops.
@@ -37,13 +38,16 @@ impl Stage {
         title("Setting the stage");
         let database = folder.join("chat.db");
         sim::init(&database, &sim::Options::default())?;
+        contacts::add(&folder.join("AddressBook"), &Card::new(FRIEND_NAME, &[FRIEND]))?;
         let sent = Some(folder.join("sent.jsonl"));
         let settings = osascript::Settings { db: database.clone(), behavior: None, sent };
         osascript::write_wrapper(&folder.join("osascript"), &program, &settings)?;
         fs::write(folder.join("plugins/counter.wasm"), PLUGIN)?;
         fs::write(folder.join("plugins/looper.wasm"), PLUGIN)?;
         fs::write(folder.join("config.toml"), config(&folder, "loop"))?;
-        say("A simulated Messages database, and a configuration that allows one sender.");
+        say(
+            "A simulated Messages database, Contacts with one card, and a configuration that allows its owner to write.",
+        );
         let log = fs::File::create(folder.join("daemon.log"))?;
         let mut daemon = Command::new(&program);
         daemon.args(["serve", "--config"]).arg(folder.join("config.toml")).stdin(Stdio::null()).stderr(log);
@@ -52,6 +56,10 @@ impl Stage {
         let mut stage = Stage { folder, program, daemon, session, is_kept: false };
         let mut client = stage.connect()?;
         stage.wait_for_plugin(&mut client, "chunking", |plugin| plugin["state"] == "ready")?;
+        stage.until("the contacts to be read", |_| {
+            let status = client.call("status", json!({}))?;
+            Ok((status["contacts"]["available"] == true).then_some(()))
+        })?;
         Ok(stage)
     }
 
@@ -231,6 +239,7 @@ fn config(folder: &std::path::Path, looper: &str) -> String {
         r#"[messages]
 db = "{folder}/chat.db"
 osascript = "{folder}/osascript"
+contacts = "{folder}/AddressBook"
 
 [server]
 state_dir = "{folder}/state"
@@ -291,7 +300,8 @@ pub fn arrives(message: &Value) {
     let policy = &message["policy"];
     let held = if policy["held"] == true { ", held before" } else { "" };
     let (route, by) = (policy["route"].as_str().unwrap_or("-"), policy["decided_by"].as_str().unwrap_or("-"));
-    print(&format!("  gateway <- {}: \"{}\"  [route {route}, decided by {by}{held}]\n", text("sender"), text("text")));
+    let who = message["sender_name"].as_str().map_or_else(|| text("sender"), str::to_owned);
+    print(&format!("  gateway <- {who}: \"{}\"  [route {route}, decided by {by}{held}]\n", text("text")));
 }
 
 pub fn sent(message: &Value) {

@@ -24,7 +24,8 @@ pub async fn list(readers: &Arc<Readers>, params: Params) -> Answer {
         Ok(reader.chatdb.chats(limit, unread_only)?)
     };
     let chats = readers.with(read).await?;
-    answer(&wire::Chats { chats: chats.iter().map(wire::Chat::new).collect() })
+    let names = readers.contacts().catalog();
+    answer(&wire::Chats { chats: chats.iter().map(|chat| wire::Chat::new(chat).named(&names)).collect() })
 }
 
 pub async fn get(readers: &Arc<Readers>, params: &Params) -> Answer {

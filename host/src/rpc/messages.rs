@@ -61,9 +61,11 @@ pub async fn history(readers: &Arc<Readers>, files: &Arc<Files>, params: Params)
     let messages = readers.with(move |reader| reader.chatdb.history(&query)).await?;
     let attachments: Vec<_> = messages.iter().map(|message| &*message.attachments).collect();
     let converted = shown.converted(files, &attachments).await;
-    let messages = messages.iter().zip(&converted);
-    let messages =
-        messages.map(|(message, files)| wire::Message::new(message, shown.attachments).with_converted(files));
+    let names = readers.contacts().catalog();
+    let messages = messages
+        .iter()
+        .zip(&converted)
+        .map(|(message, files)| wire::Message::new(message, shown.attachments).with_converted(files).named(&names));
     answer(&wire::Messages { messages: messages.collect() })
 }
 
@@ -101,7 +103,9 @@ pub async fn search(readers: &Arc<Readers>, params: Params) -> Answer {
     };
     let query = Search { text, matching, limit: params.count("limit")? };
     let messages = readers.with(move |reader| reader.chatdb.search(&query)).await?;
-    answer(&wire::Messages { messages: messages.iter().map(|message| wire::Message::new(message, false)).collect() })
+    let names = readers.contacts().catalog();
+    let object = |message| wire::Message::new(message, false).named(&names);
+    answer(&wire::Messages { messages: messages.iter().map(object).collect() })
 }
 
 /// A page of what was delivered: messages that the policies kept from subscribers are not in it, but are passed by.
@@ -123,12 +127,14 @@ pub async fn after(service: &Service, params: Params) -> Answer {
     let rows: Vec<_> = rows.iter().filter(is_shown).collect();
     let attachments: Vec<_> = rows.iter().map(|row| &*row.attachments).collect();
     let converted = wanted.converted(&service.files, &attachments).await;
+    let names = service.readers.contacts().catalog();
     let shown = rows.iter().zip(&converted).map(|(row, converted)| {
         let message = wire::Message::new(row, wanted.attachments).with_converted(converted);
-        match deliveries.get(&row.id) {
+        let message = match deliveries.get(&row.id) {
             Some(delivery) => message.with_policy(delivery),
             None => message,
-        }
+        };
+        message.named(&names)
     });
     answer(&wire::Page { messages: shown.collect(), next_rowid: page.next_rowid.0, has_more: page.has_more })
 }

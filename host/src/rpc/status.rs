@@ -51,7 +51,7 @@ pub async fn status(service: &Service) -> Answer {
         protocol_version: PROTOCOL_VERSION,
         database,
         bridge: Bridge { ready: false, error: "imsgd has no private bridge into Messages" },
-        contacts: Contacts { available: false },
+        contacts: contacts(service),
         methods: METHODS.iter().filter(is_usable).map(|method| method.name).collect(),
         supported_methods: supported_methods().collect(),
         capabilities: Capabilities { engine: Engine { version: env!("CARGO_PKG_VERSION") }, features: BTreeMap::new() },
@@ -67,6 +67,12 @@ pub async fn status(service: &Service) -> Answer {
             plugins: reports.iter().map(Plugin::new).collect(),
         },
     })
+}
+
+/// From what was read before: nothing is waited for.
+fn contacts(service: &Service) -> Contacts {
+    let error = service.readers.contacts().catalog().problem().map(str::to_owned);
+    Contacts { available: error.is_none(), error }
 }
 
 fn database_error(error: &RpcError) -> String {

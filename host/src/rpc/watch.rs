@@ -11,6 +11,7 @@ use super::params::Params;
 use super::wire::watch::{Overflow, StreamError, StreamFailure};
 use super::{Service, verdicts, wire};
 use crate::attachments::Files;
+use crate::contacts::Contacts;
 use crate::message::{Message, RowId};
 use crate::readers::Reader;
 use crate::subscription::{End, Filter, Live, Published};
@@ -125,8 +126,8 @@ impl Stream {
     pub async fn run(self, output: Output) {
         let Stream { service, number, subscribe, start } = self;
         let files = subscribe.shown.convert.then(|| service.files.clone());
-        let attachments = subscribe.shown.attachments;
-        let sender = Sender { output, number, prefix: prefix(number), attachments, files };
+        let (attachments, contacts) = (subscribe.shown.attachments, service.readers.contacts().clone());
+        let sender = Sender { output, number, prefix: prefix(number), attachments, files, contacts };
         let live = match start {
             Start::Live(live) => Ok(Some(live)),
             Start::After(cursor) => replay(&service, &subscribe, cursor, &sender).await,
@@ -146,15 +147,16 @@ struct Sender {
     attachments: bool,
     /// Where attachments are to be converted.
     files: Option<Arc<Files>>,
+    contacts: Arc<Contacts>,
 }
 
 /// Converts for all who ask for it. Only they wait.
-async fn converted(files: &Files, published: &Published) -> Arc<str> {
+async fn converted(files: &Files, published: &Published, contacts: &Contacts) -> Arc<str> {
     if let Some(json) = published.json_converted() {
         return json;
     }
     let converted = files.converted(&[&published.message.attachments]).await;
-    published.convert(converted.first().map_or(&[], Vec::as_slice))
+    published.convert(converted.first().map_or(&[], Vec::as_slice), contacts)
 }
 
 fn prefix(number: u64) -> Arc<str> {
@@ -165,8 +167,10 @@ impl Sender {
     /// False when the client is gone.
     async fn message(&self, published: &Published) -> bool {
         let json = match &self.files {
-            Some(files) if Files::may_convert(&published.message.attachments) => converted(files, published).await,
-            _ => published.json(self.attachments),
+            Some(files) if Files::may_convert(&published.message.attachments) => {
+                converted(files, published, &self.contacts).await
+            }
+            _ => published.json(self.attachments, &self.contacts),
         };
         self.output.send(Line::Message { prefix: self.prefix.clone(), json }).await
     }

@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 
 use crate::attachments::Converted;
 use crate::chatdb::ChatSummary;
+use crate::contacts::Catalog;
 use crate::message::{self, TapbackKind};
 use crate::subscription::{Delivery, Published};
 
@@ -105,6 +106,9 @@ pub struct Message<'a> {
     /// The others in the chat.
     participants: &'a [String],
     is_group: bool,
+    /// Who wrote it, where the owner's contacts know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender_name: Option<&'a str>,
     /// What carried it, as `iMessage`, `SMS` or `RCS`.
     service: &'a str,
     /// The message that this one answers.
@@ -180,18 +184,33 @@ struct Policy<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     held: bool,
     /// Messages of the same chat that were observed, but not delivered, since the last one that was.
-    context: &'a [ContextMessage],
+    context: Vec<Context<'a>>,
 }
 
 /// An observed message that rides along with a delivered one.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ContextMessage")]
+struct Context<'a> {
+    id: i64,
+    guid: &'a str,
+    sender: &'a str,
+    /// Who wrote it, where the owner's contacts know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender_name: Option<&'a str>,
+    text: &'a str,
+    created_at: Date,
+    /// How many attachments it has.
+    attachments: usize,
+}
+
+/// What is kept of an observed message until it is sent.
+#[derive(Clone, Debug, PartialEq)]
 pub struct ContextMessage {
     pub id: i64,
     pub guid: String,
     pub sender: String,
     pub text: String,
     pub created_at: Date,
-    /// How many attachments it has.
     pub attachments: usize,
 }
 
@@ -214,6 +233,9 @@ struct Reaction<'a> {
     kind: &'static str,
     emoji: &'a str,
     sender: &'a str,
+    /// Whose it is, where the owner's contacts know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender_name: Option<&'a str>,
     is_from_me: bool,
     created_at: Date,
 }
@@ -238,6 +260,7 @@ impl<'a> Message<'a> {
             chat_name: chat.map_or("", message::Chat::name),
             participants: chat.map_or(&[], |chat| &chat.participants),
             is_group: chat.is_some_and(|chat| chat.is_group),
+            sender_name: None,
             service: &message.service,
             reply_to_guid: message.reply_to_guid.as_deref(),
             thread_originator_guid: message.thread_originator_guid.as_deref(),
@@ -268,8 +291,22 @@ impl<'a> Message<'a> {
             decided_by: delivery.decided_by.as_deref(),
             arrival: delivery.arrival.name(),
             held: delivery.held,
-            context: &delivery.context,
+            context: delivery.context.iter().map(Context::new).collect(),
         });
+        self
+    }
+
+    /// Names everybody in it whom `names` knows: after all else is in it.
+    pub fn named(mut self, names: &'a Catalog) -> Message<'a> {
+        if !self.is_from_me {
+            self.sender_name = names.name(self.sender);
+        }
+        for reaction in self.reactions.iter_mut().filter(|reaction| !reaction.is_from_me) {
+            reaction.sender_name = names.name(reaction.sender);
+        }
+        for context in self.policy.iter_mut().flat_map(|policy| &mut policy.context) {
+            context.sender_name = names.name(context.sender);
+        }
         self
     }
 }
@@ -290,13 +327,13 @@ fn decoded(kind: &TapbackKind) -> Option<(&'static str, &str)> {
 }
 
 /// The message object of a notification. `converted` is empty, or has one for each attachment.
-pub fn published(published: &Published, attachments: bool, converted: &[Option<Converted>]) -> String {
+pub fn published(published: &Published, attachments: bool, converted: &[Option<Converted>], names: &Catalog) -> String {
     let mut message = Message::new(&published.message, attachments).with_converted(converted);
     message.cursor = Some(published.cursor.0);
     if let Some(delivery) = &published.delivery {
         message = message.with_policy(delivery);
     }
-    to_json(&message)
+    to_json(&message.named(names))
 }
 
 /// Compact JSON. None of the types here can fail to serialize: no map has keys that are no strings.
@@ -327,6 +364,14 @@ impl From<&message::Message> for ContextMessage {
     }
 }
 
+impl<'a> Context<'a> {
+    fn new(message: &'a ContextMessage) -> Context<'a> {
+        let ContextMessage { id, guid, sender, text, created_at, attachments } = message;
+        let (id, created_at, attachments) = (*id, *created_at, *attachments);
+        Context { id, guid, sender, sender_name: None, text, created_at, attachments }
+    }
+}
+
 impl<'a> UrlPreview<'a> {
     fn new(preview: &'a message::UrlPreview) -> UrlPreview<'a> {
         UrlPreview {
@@ -346,6 +391,7 @@ impl<'a> Reaction<'a> {
             kind,
             emoji,
             sender: &reaction.sender,
+            sender_name: None,
             is_from_me: reaction.is_from_me,
             created_at: Date(reaction.created_at),
         })
@@ -364,6 +410,9 @@ pub struct Chat<'a> {
     guid: &'a str,
     /// As stored; the identifier where there is none.
     display_name: &'a str,
+    /// Whom a direct chat is with, where the owner's contacts know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact_name: Option<&'a str>,
     service: &'a str,
     is_group: bool,
     last_message_at: Date,
@@ -433,6 +482,7 @@ impl<'a> Chat<'a> {
             identifier: &chat.identifier,
             guid: &chat.guid,
             display_name: chat.display_name.as_deref().unwrap_or(&chat.identifier),
+            contact_name: None,
             service: &chat.service,
             is_group: chat.is_group,
             last_message_at: Date(summary.last_message_at),
@@ -442,5 +492,14 @@ impl<'a> Chat<'a> {
             last_addressed_handle: filled(&chat.last_addressed_handle),
             unread_count: summary.unread_count,
         }
+    }
+
+    /// By the address that the chat is with, else by the only one in it.
+    pub fn named(mut self, names: &'a Catalog) -> Chat<'a> {
+        if !self.is_group {
+            let only = || if let [only] = self.participants { names.name(only) } else { None };
+            self.contact_name = names.name(self.identifier).or_else(only);
+        }
+        self
     }
 }

@@ -71,9 +71,13 @@ pub struct Bridge {
     pub error: &'static str,
 }
 
+/// The owner's contacts, as they were read last.
 #[derive(Serialize, JsonSchema)]
 pub struct Contacts {
     pub available: bool,
+    /// Where they are not: why, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
