@@ -1,5 +1,6 @@
 //! Commands as people and probing gateways run them.
 
+mod account;
 mod usage;
 
 use serde_json::Value;

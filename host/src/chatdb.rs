@@ -16,6 +16,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtens
 use crate::decode::date;
 use crate::message::{Message, RowId};
 
+mod accounts;
 mod attachment;
 mod chats;
 mod fold;
@@ -35,6 +36,7 @@ mod unread;
 #[cfg(test)]
 mod tests;
 
+pub use accounts::Account;
 pub use chats::{ChatSummary, target_keys};
 pub use history::History;
 pub use page::{After, Page};

@@ -1,5 +1,6 @@
 //! The command line. Each command is a thin thing: it serves, or it asks the daemon and prints the answer.
 
+mod account;
 mod attachments;
 mod bridge;
 mod client;
@@ -89,6 +90,8 @@ enum Command {
     /// Show all of it at work in a temporary folder
     Demo(demo::Args),
     #[command(flatten)]
+    Local(account::Local),
+    #[command(flatten)]
     Bridge(bridge::Bridge),
 }
 
@@ -127,6 +130,7 @@ impl Cli {
             Command::Config(config) => config.run(&global),
             Command::Sim(args) => sim::run(args),
             Command::Demo(args) => demo::run(args),
+            Command::Local(local) => local.run(&global),
             Command::Bridge(bridge) => Ok(bridge.run()),
         }
     }

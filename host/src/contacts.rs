@@ -155,6 +155,11 @@ impl Contacts {
         self.catalog()
     }
 
+    /// What reads numbers as those of contacts are read. Nothing is read for this.
+    pub fn normalizer(&self) -> Arc<Normalizer> {
+        self.shared.settings.lock().normalizer.clone()
+    }
+
     /// Other settings, from the next look at the files on, which is soon.
     pub fn configure(&self, settings: Settings) {
         let before = std::mem::replace(&mut *self.shared.settings.lock(), settings.clone());

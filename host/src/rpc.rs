@@ -11,6 +11,7 @@ pub mod wire;
 mod attachments;
 mod chats;
 mod journal;
+mod local;
 mod messages;
 mod pairing;
 mod plugins;
@@ -162,6 +163,15 @@ const METHODS: &[Method] = &[
     Method::new("plugins.reload", Lane::Mutation, &[])
         .gives::<wire::plugins::Reloaded<'_>>()
         .about("Reads configuration and plugins anew, now."),
+    Method::of_database("accounts.list", Lane::Read, &[])
+        .gives::<wire::local::Accounts<'_>>()
+        .about("The owner's accounts, as chats name them."),
+    Method::of_database("handles.whois", Lane::Read, local::ADDRESS)
+        .gives::<wire::local::Whois<'_>>()
+        .about("On which service an address can be reached, as far as earlier messages tell."),
+    Method::new("contacts.lookup", Lane::Read, local::ADDRESS)
+        .gives::<wire::local::ContactName<'_>>()
+        .about("The name that the owner's contacts have for an address, after another look at them."),
     Method::new("rpc.discover", Lane::Control, &[])
         .gives::<Map<String, Value>>()
         .about("The OpenRPC document of all this."),
@@ -249,7 +259,7 @@ impl Service {
     }
 }
 
-/// Carries out a method that only reads chat.db and files, and so works without a daemon too. Refuses all others.
+/// Carries out a method that only reads what macOS keeps, and so works without a daemon too. Refuses all others.
 pub async fn read(readers: &Arc<Readers>, files: &Arc<Files>, name: &str, map: Map<String, Value>) -> Answer {
     let Some(method) = method(name) else { return Err(not_here(name)) };
     read_with(readers, files, method, Params::new(method.name, map, method.params)?).await
@@ -265,6 +275,9 @@ async fn read_with(readers: &Arc<Readers>, files: &Arc<Files>, method: &Method, 
         "messages.scheduled" => messages::scheduled(readers, params).await,
         "message.send_status" => send_status::send_status(readers, &params).await,
         "attachments.read" => attachments::read(readers, files, params).await,
+        "accounts.list" => local::accounts(readers).await,
+        "handles.whois" => local::whois(readers, &params).await,
+        "contacts.lookup" => local::lookup(readers, &params).await,
         name => Err(not_here(name)),
     }
 }

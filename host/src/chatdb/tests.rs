@@ -1,5 +1,6 @@
 //! Tests on real SQLite files in WAL mode, with the tables and indexes that Messages makes.
 
+mod accounts;
 mod chats;
 mod fixture;
 mod history;

@@ -61,15 +61,17 @@ pub struct Rest {
     _arguments: Vec<String>,
 }
 
+/// Why a command does not work.
+pub fn missing() -> anyhow::Error {
+    anyhow::anyhow!(
+        "this command needs imsg's private bridge into Messages, which imsgd does not have; \
+         `imsgd --help` lists what it does"
+    )
+}
+
 impl Bridge {
     pub fn run(self) -> ExitCode {
-        super::failure::print(
-            &anyhow::anyhow!(
-                "this command needs imsg's private bridge into Messages, which imsgd does not have; \
-             `imsgd --help` lists what it does"
-            ),
-            false,
-        );
+        super::failure::print(&missing(), false);
         ExitCode::FAILURE
     }
 }

@@ -133,11 +133,6 @@ impl Catalog {
         self.cards.iter().map(|cards| cards.len()).sum()
     }
 
-    /// What reads the numbers of the region that the names are kept for.
-    pub fn normalizer(&self) -> &Normalizer {
-        &self.normalizer
-    }
-
     /// The name of who has this number or e-mail address, in any spelling.
     pub fn name(&self, address: &str) -> Option<&str> {
         if self.names.is_empty() {

@@ -4,6 +4,7 @@
 pub mod attachment;
 pub mod error;
 pub mod journal;
+pub mod local;
 pub mod pairing;
 pub mod plugins;
 pub mod scheduled;

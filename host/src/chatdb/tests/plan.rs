@@ -19,6 +19,7 @@ fn exercise(db: &ChatDb) {
     for chat in [None, Some(DIRECT)] {
         db.after(&After { since: START, chat, limit: 1, include_reactions: false }).unwrap();
     }
+    db.accounts().unwrap();
     db.chats(10, true).unwrap();
     db.chats(10, false).unwrap();
     db.chat_for_target("x", &[]).unwrap();
