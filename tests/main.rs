@@ -13,6 +13,7 @@ mod cli;
 mod crash;
 mod database;
 mod dist;
+mod edits;
 mod groups;
 mod inbound;
 mod outbound;

@@ -2,6 +2,8 @@
 
 mod body;
 pub mod date;
+pub mod edits;
+pub mod property_list;
 pub mod tapback;
 mod typedstream;
 #[cfg(test)]

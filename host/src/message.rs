@@ -165,6 +165,35 @@ pub struct UrlPreview {
     pub created_at: Timestamp,
 }
 
+/// What became of a message after it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edits {
+    /// When it was last edited or taken back.
+    pub changed_at: Timestamp,
+    /// Each part that was edited, with all its versions: as it was sent first, as it is now last.
+    pub versions: Vec<Version>,
+    /// Numbers of the parts that were taken back, ascending.
+    pub unsent_parts: Vec<u32>,
+    /// Nothing of it is left.
+    pub is_unsent: bool,
+}
+
+impl Edits {
+    /// Something was written anew, and not only taken back.
+    pub fn is_edited(&self) -> bool {
+        !self.versions.is_empty() || self.unsent_parts.is_empty() && !self.is_unsent
+    }
+}
+
+/// What one part of a message said from `written_at` on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Text, attachments and text again are parts 0, 1 and 2.
+    pub part: u32,
+    pub text: String,
+    pub written_at: Timestamp,
+}
+
 /// One row of `message`, decoded.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -202,6 +231,8 @@ pub struct Message {
     /// Inbound rows of databases that have the column.
     pub is_read: Option<bool>,
     pub read_at: Option<Timestamp>,
+    /// Where it is not as it was sent any more.
+    pub edits: Option<Edits>,
 }
 
 /// How a row reached us.

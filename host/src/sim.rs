@@ -6,6 +6,7 @@
 //!
 //! - [`init()`] writes a database full of ordinary conversations;
 //! - [`receive()`] and [`Session`] write what arrives, in the steps in which Messages does;
+//! - [`edit()`] and [`unsend()`] change what arrived before;
 //! - [`osascript`] stands in for `/usr/bin/osascript`;
 //! - [`typedstream`] encodes `attributedBody`.
 
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 
 mod behavior;
 mod body;
+mod change;
 mod corpus;
 mod database;
 mod history;
@@ -28,6 +30,7 @@ mod rows;
 mod tests;
 pub mod typedstream;
 
+pub use change::{edit, unsend};
 pub use init::{Options, init};
 pub use receive::{Incoming, Received, Session, Steps, Tapback, receive};
 pub use rows::{OWNER, Service};
@@ -44,6 +47,10 @@ enum Command {
     Init(init::Args),
     /// Write messages into a simulated chat.db as if they had arrived
     Receive(Box<inject::Args>),
+    /// Edit a message of a simulated chat.db
+    Edit(change::EditArgs),
+    /// Take a message of a simulated chat.db back
+    Unsend(change::UnsendArgs),
     /// Stand in for /usr/bin/osascript: take the send script on stdin, write what it sends
     Osascript(osascript::Args),
 }
@@ -52,6 +59,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Init(args) => init::run(args)?,
         Command::Receive(args) => inject::run(*args, std::io::stdin().lock(), std::io::stdout().lock())?,
+        Command::Edit(args) => args.run()?,
+        Command::Unsend(args) => args.run()?,
         Command::Osascript(args) => return osascript::run(&args, std::io::stdin().lock(), std::io::stdout().lock()),
     }
     Ok(ExitCode::SUCCESS)

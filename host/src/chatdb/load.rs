@@ -9,6 +9,7 @@ use super::ChatDb;
 use super::chats;
 use super::row::{self, MessageRow, blob, integer, is, string};
 use super::schema::Table;
+use crate::decode::property_list::{self, Fuel};
 use crate::message::{Attachment, Chat, ChatId, Message, Quoted, RowId};
 
 /// Serves one call, so nothing that it remembers is out of date.
@@ -128,8 +129,8 @@ impl<'db> Loader<'db> {
 }
 
 fn spoken(user_info: &[u8]) -> Option<String> {
-    let info: plist::Dictionary = plist::from_bytes(user_info).ok()?;
-    let spoken = info.get("audio-transcription")?.as_string()?;
+    let info = property_list::read(user_info, &mut Fuel::default())?;
+    let spoken = info.get("audio-transcription")?.text()?;
     (!spoken.is_empty()).then(|| spoken.to_owned())
 }
 

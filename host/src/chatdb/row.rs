@@ -49,7 +49,15 @@ pub(super) fn columns(schema: &Schema) -> String {
         message("is_audio_message"),
         message("cache_has_attachments"),
         has_attachments.to_owned(),
-        format!("COALESCE({}, 0) <> 0 OR COALESCE({}, 0) <> 0", message("date_edited"), message("date_retracted")),
+        message("date_edited"),
+        message("date_retracted"),
+        // Large, and of no use for the many rows that nobody changed.
+        format!(
+            "CASE WHEN COALESCE({}, 0) <> 0 OR COALESCE({}, 0) <> 0 THEN {} END",
+            message("date_edited"),
+            message("date_retracted"),
+            message("message_summary_info")
+        ),
         "(SELECT MIN(c.chat_id) FROM chat_message_join c WHERE c.message_id = m.ROWID)".to_owned(),
     ];
     columns.join(", ")
@@ -79,8 +87,10 @@ mod column {
     pub(super) const IS_AUDIO: usize = 20;
     pub(super) const CACHE_HAS_ATTACHMENTS: usize = 21;
     pub(super) const HAS_ATTACHMENTS: usize = 22;
-    pub(super) const IS_EDITED: usize = 23;
-    pub(super) const CHAT_ID: usize = 24;
+    pub(super) const DATE_EDITED: usize = 23;
+    pub(super) const DATE_RETRACTED: usize = 24;
+    pub(super) const SUMMARY: usize = 25;
+    pub(super) const CHAT_ID: usize = 26;
 }
 
 /// A row as read from `message` alone. Chat, attachments, quoted parent and reactions are filled in by `load`.
@@ -92,8 +102,6 @@ pub(super) struct MessageRow {
     pub associated_type: i64,
     pub is_audio: bool,
     pub has_attachments: bool,
-    /// Changed or unsent after it was complete; an unsent message has no text left.
-    is_edited: bool,
     /// As many attachments as the row itself says that it has.
     expected_attachments: usize,
 }
@@ -113,6 +121,12 @@ impl MessageRow {
         let balloon_bundle_id = string(row, column::BALLOON_BUNDLE_ID);
         let thread =
             if tapback.is_some() { Thread::default() } else { Thread::read(row, balloon_bundle_id.as_deref()) };
+        let edits = decode::edits::edits(&decode::edits::Columns {
+            date_edited: integer(row, column::DATE_EDITED).unwrap_or(0),
+            date_retracted: integer(row, column::DATE_RETRACTED).unwrap_or(0),
+            summary: blob(row, column::SUMMARY),
+            is_empty: text.is_empty() && body.attachment_guids.is_empty(),
+        });
         let has_cached = usize::from(is(row, column::CACHE_HAS_ATTACHMENTS));
         MessageRow {
             chat_id: integer(row, column::CHAT_ID).map(ChatId),
@@ -120,7 +134,6 @@ impl MessageRow {
             associated_type: integer(row, column::ASSOCIATED_TYPE).unwrap_or(0),
             is_audio: is(row, column::IS_AUDIO),
             has_attachments: is(row, column::HAS_ATTACHMENTS),
-            is_edited: is(row, column::IS_EDITED),
             expected_attachments: body.attachment_guids.len().max(has_cached),
             message: Message {
                 id,
@@ -146,6 +159,7 @@ impl MessageRow {
                 preview_of: None,
                 is_read,
                 read_at,
+                edits,
             },
         }
     }
@@ -162,7 +176,9 @@ impl MessageRow {
     /// Whether Messages has written all that belongs to this row. Chat and attachments have to be filled in before.
     pub fn is_complete(&self) -> bool {
         let has_attachments = self.message.attachments.len() >= self.expected_attachments;
-        self.message.chat.is_some() && (self.is_edited || has_attachments && self.has_content())
+        // What was changed was complete before, and an unsent message has no text left.
+        let is_edited = self.message.edits.is_some();
+        self.message.chat.is_some() && (is_edited || has_attachments && self.has_content())
     }
 
     fn has_content(&self) -> bool {

@@ -103,6 +103,7 @@ fn inbound(as_group: bool) -> Arc<Inbound> {
         preview_of: None,
         is_read: None,
         read_at: None,
+        edits: None,
     };
     Arc::new(Inbound {
         message: Arc::new(message),

@@ -1,6 +1,8 @@
 //! The JSON objects of the protocol. The only types that are serialized; everything else is converted by hand, so
 //! that no inner type becomes a promise to clients.
 
+mod content;
+
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -71,6 +73,17 @@ pub struct Message<'a> {
     is_reaction_add: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reacted_to_guid: Option<&'a str>,
+    /// Not of `imsg`, and only where they say something: what became of the message after it was sent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_edited: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edited_at: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    edits: Vec<content::Edit<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_unsent: bool,
+    #[serde(skip_serializing_if = "<[u32]>::is_empty")]
+    unsent_parts: &'a [u32],
     /// Live and replayed messages: everything up to this row has been delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<i64>,
@@ -139,6 +152,7 @@ impl<'a> Message<'a> {
         let chat = message.chat.as_deref();
         let tapback = message.tapback.as_ref();
         let quoted = message.quoted.as_ref();
+        let edits = message.edits.as_ref();
         Message {
             id: message.id.0,
             chat_id: chat.map_or(0, |chat| chat.id.0),
@@ -170,6 +184,11 @@ impl<'a> Message<'a> {
             reaction_emoji: tapback.and_then(|tapback| decoded(&tapback.kind)).map(|(_, emoji)| emoji),
             is_reaction_add: tapback.map(|tapback| tapback.is_add),
             reacted_to_guid: tapback.map(|tapback| tapback.target.as_str()),
+            is_edited: edits.is_some_and(message::Edits::is_edited),
+            edited_at: edits.map(|edits| date(edits.changed_at)),
+            edits: edits.map(content::Edit::all).unwrap_or_default(),
+            is_unsent: edits.is_some_and(|edits| edits.is_unsent),
+            unsent_parts: edits.map_or(&[], |edits| &edits.unsent_parts),
             cursor: None,
             policy: None,
         }

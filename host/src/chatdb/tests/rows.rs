@@ -273,3 +273,14 @@ fn a_preview_that_says_nothing_new_names_its_text() {
     let of: Vec<_> = read(&fixture).into_iter().map(|row| row.message.preview_of).collect();
     assert_eq!(of, [None, Some("guid-1".to_owned()), None, None]);
 }
+
+#[test]
+fn a_damaged_edit_history_loses_only_itself() {
+    let fixture = Fixture::new();
+    fixture.message(1).text("now").set("date_edited", 5).set("message_summary_info", Value::Blob(vec![1; 50])).write();
+    fixture.message(2).text("as sent").set("message_summary_info", Value::Blob(vec![1; 50])).write();
+    let rows = read(&fixture);
+    let edits = rows[0].message.edits.as_ref().unwrap();
+    assert_eq!((rows[0].message.text.as_str(), edits.is_edited(), edits.versions.len()), ("now", true, 0));
+    assert_eq!(rows[1].message.edits, None);
+}
