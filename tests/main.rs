@@ -25,3 +25,4 @@ mod rpc;
 mod socket;
 mod stdio;
 mod tidy;
+mod updated;

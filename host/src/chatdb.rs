@@ -16,6 +16,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtens
 use crate::decode::date;
 use crate::message::{Message, RowId};
 
+mod changed;
 mod chats;
 mod fold;
 mod history;

@@ -185,6 +185,23 @@ impl Edits {
     }
 }
 
+/// What happened to a message that was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Edited,
+    /// All of it or a part of it was taken back.
+    Unsent,
+}
+
+impl Change {
+    pub fn name(self) -> &'static str {
+        match self {
+            Change::Edited => "edited",
+            Change::Unsent => "unsent",
+        }
+    }
+}
+
 /// What one part of a message said from `written_at` on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
@@ -233,6 +250,13 @@ pub struct Message {
     pub read_at: Option<Timestamp>,
     /// Where it is not as it was sent any more.
     pub edits: Option<Edits>,
+}
+
+impl Message {
+    /// Policies have a say in what others write. Own messages and tapbacks go to whoever asks for them.
+    pub fn is_judged(&self) -> bool {
+        !self.is_from_me && self.tapback.is_none()
+    }
 }
 
 /// How a row reached us.

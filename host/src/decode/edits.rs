@@ -4,6 +4,8 @@
 //! and body `t`, the first as it was sent and the last as it is now. `otr` has the parts that the message was sent
 //! with, and `rp` those that were taken back.
 
+use jiff::Timestamp;
+
 use super::property_list::{self, Fuel, Value};
 use super::{body, date};
 use crate::message::{Edits, Version};
@@ -26,22 +28,27 @@ pub struct Columns<'a> {
 
 /// None for a message that is as it was sent.
 pub fn edits(columns: &Columns<'_>) -> Option<Edits> {
-    let dated = |value: i64| (value != 0).then(|| date::from_column(Some(value)));
-    let (edited_at, retracted_at) = (dated(columns.date_edited), dated(columns.date_retracted));
-    let changed_at = edited_at.max(retracted_at)?;
+    let changed_at = changed_at(columns.date_edited, columns.date_retracted)?;
+    let has_retraction = columns.date_retracted != 0;
     let mut edits = Edits { changed_at, versions: Vec::new(), unsent_parts: Vec::new(), is_unsent: false };
     let mut fuel = Fuel::default();
     let Some(summary) = property_list::read(columns.summary, &mut fuel) else {
-        edits.is_unsent = retracted_at.is_some() && columns.is_empty;
+        edits.is_unsent = has_retraction && columns.is_empty;
         return Some(edits);
     };
     edits.unsent_parts = unsent_parts(&summary);
     edits.is_unsent = match sent_parts(&summary) {
         Some(sent) => sent.iter().all(|part| edits.unsent_parts.contains(part)),
-        None => columns.is_empty && (retracted_at.is_some() || !edits.unsent_parts.is_empty()),
+        None => columns.is_empty && (has_retraction || !edits.unsent_parts.is_empty()),
     };
     edits.versions = versions(&summary, &edits.unsent_parts);
     Some(edits)
+}
+
+/// When a message was last edited or taken back, by the columns `date_edited` and `date_retracted`.
+pub fn changed_at(date_edited: i64, date_retracted: i64) -> Option<Timestamp> {
+    let dated = |value: i64| (value != 0).then(|| date::from_column(Some(value)));
+    dated(date_edited).max(dated(date_retracted))
 }
 
 fn unsent_parts(summary: &Value<'_>) -> Vec<u32> {

@@ -94,9 +94,9 @@ pub async fn after(service: &Service, params: Params) -> Answer {
     let attachments = params.flag(&["attachments"])?;
     params.flag(&["convert_attachments"])?;
     let page = service.readers.with(move |reader| reader.chatdb.after(&query)).await?;
-    let rows: Vec<Arc<message::Message>> = page.messages.into_iter().map(Arc::new).collect();
-    let deliveries = verdicts::deliveries(service, &rows).await?;
-    let is_shown = |row: &&Arc<message::Message>| !verdicts::is_judged(row) || deliveries.contains_key(&row.id);
+    let mut rows: Vec<Arc<message::Message>> = page.messages.into_iter().map(Arc::new).collect();
+    let deliveries = verdicts::deliveries(service, &mut rows).await?;
+    let is_shown = |row: &&Arc<message::Message>| !row.is_judged() || deliveries.contains_key(&row.id);
     let shown = rows.iter().filter(is_shown).map(|row| {
         let message = wire::Message::new(row, attachments);
         match deliveries.get(&row.id) {

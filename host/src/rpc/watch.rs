@@ -27,6 +27,7 @@ const SUBSCRIBE_KEYS: &[&str] = &[
     "bufferLimit",
     "routes",
     "include_backfill",
+    "include_edits",
 ];
 
 /// Messages that a subscription may have waiting, by default and at most.
@@ -57,6 +58,7 @@ impl Subscribe {
             start: params.date("start")?,
             end: params.date("end")?,
             reactions: params.flag(&["include_reactions"])?,
+            edits: params.flag(&["include_edits"])?,
             backfill: params.flag(&["include_backfill"])?,
             routes: params.strings("routes")?,
         };
@@ -147,7 +149,15 @@ impl Sender {
     /// False when the client is gone.
     async fn message(&self, published: &Published) -> bool {
         let json = published.json(self.attachments);
-        self.output.send(Line::Message { prefix: self.prefix.clone(), json }).await
+        let line = match published.change {
+            None => Line::Message { prefix: self.prefix.clone(), json },
+            Some(change) => Line::Whole(format!(
+                r#"{{"jsonrpc":"2.0","method":"message.updated","params":{{"subscription":{},"message":{json},"change":"{}"}}}}"#,
+                self.number,
+                change.name()
+            )),
+        };
+        self.output.send(line).await
     }
 
     async fn notify(&self, method: &str, params: Value) {
@@ -243,12 +253,12 @@ impl Page {
     }
 
     /// What of this page may be delivered.
-    async fn judged(self, service: &Service) -> Result<Vec<Published>, RpcError> {
-        let mut deliveries = verdicts::deliveries(service, &self.rows).await?;
+    async fn judged(mut self, service: &Service) -> Result<Vec<Published>, RpcError> {
+        let mut deliveries = verdicts::deliveries(service, &mut self.rows).await?;
         let published =
             self.rows.into_iter().filter(|message| message.chat.is_some() && message.preview_of.is_none()).filter_map(
                 |message| {
-                    let (id, is_judged) = (message.id, verdicts::is_judged(&message));
+                    let (id, is_judged) = (message.id, message.is_judged());
                     let delivery = deliveries.remove(&id);
                     (!is_judged || delivery.is_some()).then(|| Published::new(message, delivery, id))
                 },

@@ -12,6 +12,7 @@ fn exercise(db: &ChatDb) {
     let chat = db.chat(DIRECT).unwrap().unwrap();
     db.rows_after(START, 10).unwrap();
     db.rows(&[RowId(1)]).unwrap();
+    db.changed(&[RowId(1)]).unwrap();
     db.guid_of(RowId(1)).unwrap();
     db.rowid_of("guid-1").unwrap();
     db.max_rowid().unwrap();
