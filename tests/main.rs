@@ -20,6 +20,7 @@ mod outbound;
 mod owner;
 mod pairing;
 mod policy;
+mod polls;
 mod reload;
 mod rpc;
 mod socket;

@@ -22,6 +22,7 @@ mod fold;
 mod history;
 mod load;
 mod page;
+mod polls;
 mod previews;
 mod reactions;
 mod row;

@@ -3,6 +3,7 @@
 mod bridge;
 mod client;
 mod config;
+mod content;
 mod lines;
 mod pairing;
 mod plugin;

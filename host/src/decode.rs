@@ -3,6 +3,7 @@
 mod body;
 pub mod date;
 pub mod edits;
+pub mod poll;
 pub mod property_list;
 pub mod tapback;
 mod typedstream;

@@ -211,6 +211,76 @@ pub struct Version {
     pub written_at: Timestamp,
 }
 
+/// What a row says of a poll: its question and choices, or votes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    pub kind: PollKind,
+    /// The guid of the row that began the poll; a row that adds choices has its own.
+    pub guid: String,
+    pub question: Option<String>,
+    /// Without repeats of an id.
+    pub options: Vec<PollOption>,
+    pub votes: Vec<PollVote>,
+    /// The guid that a vote or an update names, without its prefix.
+    pub original_guid: Option<String>,
+    /// As stored.
+    pub creator: Option<String>,
+    /// Sorted, without repeats.
+    pub participants: Vec<String>,
+    pub metadata: PollMetadata,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollKind {
+    Created,
+    Vote,
+    /// The payload could not be read.
+    Unknown,
+}
+
+impl PollKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            PollKind::Created => "created",
+            PollKind::Vote => "vote",
+            PollKind::Unknown => "unknown",
+        }
+    }
+}
+
+/// A choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollOption {
+    pub id: String,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollVote {
+    pub option_id: String,
+    /// Where the poll that it is about is known.
+    pub option_text: Option<String>,
+    pub participant: Option<String>,
+    /// `selected` or `removed`, or what the payload says.
+    pub event_type: String,
+    /// As the payload spells it.
+    pub server_time: Option<String>,
+}
+
+/// What the payload is like, without anything of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollMetadata {
+    pub bundle_id: Option<String>,
+    pub associated_message_type: i64,
+    pub payload_bytes: usize,
+    pub summary_bytes: usize,
+    /// Of the first address in the payload, lower case; empty where there is none.
+    pub url_scheme: String,
+    pub url_host: String,
+    /// Sorted, without repeats.
+    pub query_keys: Vec<String>,
+}
+
 /// One row of `message`, decoded.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -250,6 +320,8 @@ pub struct Message {
     pub read_at: Option<Timestamp>,
     /// Where it is not as it was sent any more.
     pub edits: Option<Edits>,
+    /// Filled in where the row is a poll, a vote, or adds choices.
+    pub poll: Option<Box<Poll>>,
 }
 
 impl Message {

@@ -23,6 +23,7 @@ mod inject;
 mod order;
 pub mod osascript;
 mod plists;
+mod polls;
 mod random;
 mod receive;
 mod rows;

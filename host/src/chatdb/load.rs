@@ -7,6 +7,7 @@ use rusqlite::OptionalExtension;
 
 use super::ChatDb;
 use super::chats;
+use super::polls;
 use super::row::{self, MessageRow, blob, integer, is, string};
 use super::schema::Table;
 use crate::decode::property_list::{self, Fuel};
@@ -27,12 +28,12 @@ impl<'db> Loader<'db> {
     pub fn fill(mut self, rows: &mut [MessageRow]) -> rusqlite::Result<()> {
         self.attachments(rows)?;
         let chats = self.chats(rows)?;
-        for row in rows {
+        for row in rows.iter_mut() {
             row.message.chat = row.chat_id.and_then(|id| chats.get(&id).cloned());
             self.transcription(row)?;
             self.quoted(&mut row.message)?;
         }
-        Ok(())
+        polls::fill(self.db, rows)
     }
 
     fn chats(&self, rows: &[MessageRow]) -> rusqlite::Result<HashMap<ChatId, Arc<Chat>>> {

@@ -160,6 +160,7 @@ impl MessageRow {
                 is_read,
                 read_at,
                 edits,
+                poll: None,
             },
         }
     }

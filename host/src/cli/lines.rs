@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use super::content;
+
 pub fn chat(chat: &Value) -> String {
     let (id, name, identifier) = (&chat["id"], text(chat, "name"), text(chat, "identifier"));
     let who = if name == identifier { name.to_owned() } else { format!("{name} ({identifier})") };
@@ -37,7 +39,7 @@ pub fn message(message: &Value, attachments: Option<bool>) -> String {
     let is_own = message["is_from_me"] == true;
     let direction = if is_own { "sent" } else { "recv" };
     let (at, sender) = (local_time(text(message, "created_at")), text(message, "sender"));
-    let mut out = format!("{at} [{direction}] {sender}: {}\n", text(message, "text"));
+    let mut out = format!("{at} [{direction}] {sender}: {}\n", content::shown(message));
     let attached = message["attachments"].as_array().cloned().unwrap_or_default();
     match attachments {
         Some(true) => attached.iter().for_each(|attachment| out.push_str(&attachment_line(attachment))),

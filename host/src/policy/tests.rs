@@ -104,6 +104,7 @@ fn inbound(as_group: bool) -> Arc<Inbound> {
         is_read: None,
         read_at: None,
         edits: None,
+        poll: None,
     };
     Arc::new(Inbound {
         message: Arc::new(message),

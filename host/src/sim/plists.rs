@@ -49,10 +49,6 @@ pub fn transcription(text: &str) -> Option<Vec<u8>> {
 
 /// `payload_data` of a link preview: an `LPLinkMetadata` with a title, as NSKeyedArchiver writes it.
 pub fn link_preview(url: &str, title: &str) -> Option<Vec<u8>> {
-    let class = |name: &str| {
-        let names = Value::Array(vec![Value::from(name), Value::from("NSObject")]);
-        dictionary([("$classname", Value::from(name)), ("$classes", names)])
-    };
     let objects = vec![
         Value::from("$null"),
         dictionary([
@@ -74,6 +70,36 @@ pub fn link_preview(url: &str, title: &str) -> Option<Vec<u8>> {
         class("LPLinkMetadata"),
         class("RichLink"),
     ];
+    archive(objects)
+}
+
+/// `payload_data` of an app's balloon: an archived dictionary of the address that the app reads, and of words for
+/// systems without the app.
+pub fn balloon(url: &str, words: &str) -> Option<Vec<u8>> {
+    let objects = vec![
+        Value::from("$null"),
+        dictionary([
+            ("NS.keys", Value::Array(vec![reference(2), reference(3)])),
+            ("NS.objects", Value::Array(vec![reference(4), reference(6)])),
+            ("$class", reference(7)),
+        ]),
+        Value::from("URL"),
+        Value::from("ldtext"),
+        dictionary([("NS.base", reference(0)), ("NS.relative", reference(5)), ("$class", reference(8))]),
+        Value::from(url),
+        Value::from(words),
+        class("NSMutableDictionary"),
+        class("NSURL"),
+    ];
+    archive(objects)
+}
+
+fn class(name: &str) -> Value {
+    let names = Value::Array(vec![Value::from(name), Value::from("NSObject")]);
+    dictionary([("$classname", Value::from(name)), ("$classes", names)])
+}
+
+fn archive(objects: Vec<Value>) -> Option<Vec<u8>> {
     binary(dictionary([
         ("$version", Value::from(100_000)),
         ("$archiver", Value::from("NSKeyedArchiver")),

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::random::Random;
 use super::rows::{self, Attachment, Chat, Content, Service};
-use super::{body, database, plists};
+use super::{body, database, plists, polls};
 use crate::message::{ChatId, RowId};
 
 /// What arrives. The same description serves the command line, `--stdin` and Rust callers.
@@ -52,12 +52,18 @@ pub struct Incoming {
     /// React instead of writing: love, like, dislike, laugh, emphasis, question or an emoji
     #[arg(long, value_name = "KIND", requires = "target")]
     pub tapback: Option<Tapback>,
-    /// Guid of the message to react to
-    #[arg(long, value_name = "GUID", requires = "tapback")]
+    /// Guid of the message to react to, or of the poll to vote in or to give more choices
+    #[arg(long, value_name = "GUID")]
     pub target: Option<String>,
     /// Take the tapback away again
     #[arg(long, requires = "tapback")]
     pub remove: bool,
+    /// Make it a poll, whose question is the text, with this choice; can be repeated
+    #[arg(long = "poll-option", alias = "poll-options", value_name = "TEXT", conflicts_with_all = ["tapback", "votes"])]
+    pub poll_options: Vec<String>,
+    /// Vote for the choice with this id, as choice-1, instead of writing; can be repeated
+    #[arg(long = "vote", alias = "votes", value_name = "ID", requires = "target", conflicts_with = "tapback")]
+    pub votes: Vec<String>,
     /// Write it as the owner's own, sent from another device
     #[arg(long)]
     pub from_me: bool,
@@ -308,6 +314,7 @@ fn compose(
         ensure!(exists(connection, target)?, "there is no message {target} to react to");
         react(&mut message, tapback, incoming.remove, target, &incoming.text);
     }
+    polls::ask(&mut message, incoming)?;
     Ok((message, attachments))
 }
 

@@ -43,6 +43,16 @@ fn no_query_scans_a_table_that_grows() {
     fixture.message(2).preview("www.example.com").write();
     fixture.message(3).text("reply").set("thread_originator_guid", "guid-1".to_owned()).write();
     fixture.attach(1, 1, "a");
+    fixture
+        .message(4)
+        .set("balloon_bundle_id", "com.apple.messages.Polls".to_owned())
+        .set("payload_data", br#"{"options": ["a"]}"#.to_vec())
+        .write();
+    fixture
+        .message(5)
+        .tapback(4000, "guid-4")
+        .set("payload_data", br#"{"votes": [{"optionID": "a"}]}"#.to_vec())
+        .write();
     let db = fixture.open();
     exercise(&db);
     let prepared = db.prepared.borrow().clone();
