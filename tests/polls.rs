@@ -19,6 +19,7 @@ fn a_poll_and_the_votes_in_it_arrive_with_what_they_say() {
     assert_eq!((&poll["options"], &poll["creator"]), (&expected, &json!(FRIEND)));
     assert_eq!((poll.get("votes"), poll.get("original_guid")), (None, None));
     assert_eq!(poll["metadata"]["query_keys"], json!(["c", "src"]));
+    assert_eq!(message["app"], json!({"name": "Polls", "bundle_id": "com.apple.messages.Polls"}));
 
     daemon.receive(&Incoming {
         votes: vec!["choice-2".to_owned()],

@@ -1,5 +1,6 @@
 //! From the values of chat.db's columns to what they mean. Pure: bytes and integers in, values out; never fails.
 
+pub mod app;
 mod body;
 pub mod date;
 pub mod edits;

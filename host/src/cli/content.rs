@@ -1,4 +1,4 @@
-//! What a message says where it says it without words: polls and votes.
+//! What a message says where it says it without words: balloons of apps, polls and votes.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,16 @@ use super::lines::text;
 
 /// One line for people.
 pub fn shown(message: &Value) -> Cow<'_, str> {
-    let poll = &message["poll"];
-    if poll.is_object() { poll_line(poll).into() } else { text(message, "text").into() }
+    let (poll, app, text_of) = (&message["poll"], &message["app"], text(message, "text"));
+    // U+FFFC stands for what is no text.
+    let is_empty = text_of.chars().all(|c| c.is_whitespace() || c == '\u{FFFC}');
+    if poll.is_object() {
+        poll_line(poll).into()
+    } else if app.is_object() && is_empty {
+        format!("[{}]", text(app, "name")).into()
+    } else {
+        text_of.into()
+    }
 }
 
 fn poll_line(poll: &Value) -> String {
@@ -36,5 +44,24 @@ fn vote(vote: &Value) -> String {
     match text(vote, "event_type") {
         "removed" => format!("no vote any more for {option}"),
         _ => format!("voted for {option}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_words_is_named() {
+        let check = |message: Value, expected: &str| assert_eq!(shown(&message), expected);
+        check(json!({"text": "hi", "app": {"name": "Link"}}), "hi");
+        check(json!({"text": "\u{FFFC} ", "app": {"name": "GamePigeon"}}), "[GamePigeon]");
+        check(json!({"text": "", "poll": {"kind": "unknown"}}), "Poll: cannot be read");
+        check(json!({"text": "", "poll": {"kind": "created", "options": [{"text": "a"}]}}), "Poll: (no question) [a]");
+        check(json!({"text": "", "poll": {"kind": "vote"}}), "Poll: took the vote back");
+        let removed = json!([{"option_id": "1", "event_type": "removed"}]);
+        check(json!({"text": "", "poll": {"kind": "vote", "votes": removed}}), "Poll: no vote any more for 1");
     }
 }

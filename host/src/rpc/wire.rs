@@ -84,6 +84,9 @@ pub struct Message<'a> {
     is_unsent: bool,
     #[serde(skip_serializing_if = "<[u32]>::is_empty")]
     unsent_parts: &'a [u32],
+    /// What drew a balloon, so that an empty text has a reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<content::App<'a>>,
     /// Section 4.5.
     #[serde(skip_serializing_if = "Option::is_none")]
     poll: Option<content::Poll<'a>>,
@@ -192,6 +195,7 @@ impl<'a> Message<'a> {
             edits: edits.map(content::Edit::all).unwrap_or_default(),
             is_unsent: edits.is_some_and(|edits| edits.is_unsent),
             unsent_parts: edits.map_or(&[], |edits| &edits.unsent_parts),
+            app: message.balloon_bundle_id.as_deref().and_then(content::App::new),
             poll: message.poll.as_deref().map(content::Poll::new),
             cursor: None,
             policy: None,

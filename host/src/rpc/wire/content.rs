@@ -1,8 +1,9 @@
-//! What messages have beside their text: edits and polls.
+//! What messages have beside their text: edits, apps and polls.
 
 use serde::Serialize;
 
 use super::date;
+use crate::decode::app;
 use crate::message::{self, PollKind};
 
 /// One version of one part of a message. The first is what was sent, the last is what is there now.
@@ -18,6 +19,19 @@ impl<'a> Edit<'a> {
         let each = edits.versions.iter();
         each.map(|version| Edit { part: version.part, text: &version.text, edited_at: date(version.written_at) })
             .collect()
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct App<'a> {
+    name: &'a str,
+    bundle_id: &'a str,
+}
+
+impl<'a> App<'a> {
+    pub(super) fn new(balloon_bundle_id: &'a str) -> Option<App<'a>> {
+        let app::App { name, bundle_id } = app::app(balloon_bundle_id);
+        (!bundle_id.is_empty()).then_some(App { name, bundle_id })
     }
 }
 
