@@ -14,6 +14,7 @@ mod crash;
 mod database;
 mod dist;
 mod edits;
+mod events;
 mod groups;
 mod inbound;
 mod outbound;

@@ -4,6 +4,7 @@ pub mod app;
 mod body;
 pub mod date;
 pub mod edits;
+pub mod event;
 pub mod poll;
 pub mod property_list;
 pub mod tapback;

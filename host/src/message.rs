@@ -211,6 +211,58 @@ pub struct Version {
     pub written_at: Timestamp,
 }
 
+/// What happened in a conversation without a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub kind: EventKind,
+    /// The new name of a group.
+    pub name: Option<String>,
+    /// To whom it was done, as stored. Who did it is the sender of the row.
+    pub handle: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    ParticipantAdded,
+    ParticipantRemoved,
+    ParticipantLeft,
+    /// A participant has another number or address from now on.
+    AddressChanged,
+    Renamed,
+    PhotoChanged,
+    PhotoRemoved,
+    BackgroundSet,
+    BackgroundRemoved,
+    LocationShared,
+    LocationStopped,
+    /// A voice message was kept from expiring.
+    AudioKept,
+    SharePlay,
+    /// Something that later versions of Messages know.
+    Other,
+}
+
+impl EventKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            EventKind::ParticipantAdded => "participant_added",
+            EventKind::ParticipantRemoved => "participant_removed",
+            EventKind::ParticipantLeft => "participant_left",
+            EventKind::AddressChanged => "address_changed",
+            EventKind::Renamed => "renamed",
+            EventKind::PhotoChanged => "photo_changed",
+            EventKind::PhotoRemoved => "photo_removed",
+            EventKind::BackgroundSet => "background_set",
+            EventKind::BackgroundRemoved => "background_removed",
+            EventKind::LocationShared => "location_shared",
+            EventKind::LocationStopped => "location_stopped",
+            EventKind::AudioKept => "audio_kept",
+            EventKind::SharePlay => "shareplay",
+            EventKind::Other => "other",
+        }
+    }
+}
+
 /// What a row says of a poll: its question and choices, or votes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Poll {
@@ -297,8 +349,8 @@ pub struct Message {
     pub sent_at: Timestamp,
     /// `message.service` as stored.
     pub service: String,
-    /// `message.item_type`: 0 for what a person wrote, else a rename, a join, a leave and the like.
-    pub item_type: i64,
+    /// Set where this is no message but a rename, a join, a leave and the like.
+    pub event: Option<Event>,
     pub attachments: Vec<Attachment>,
     /// Filled only by the readers that were asked for reactions.
     pub reactions: Vec<Reaction>,

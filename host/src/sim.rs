@@ -17,6 +17,7 @@ mod body;
 mod change;
 mod corpus;
 mod database;
+mod events;
 mod history;
 mod init;
 mod inject;
@@ -32,6 +33,7 @@ mod tests;
 pub mod typedstream;
 
 pub use change::{edit, unsend};
+pub use events::Event;
 pub use init::{Options, init};
 pub use receive::{Incoming, Received, Session, Steps, Tapback, receive};
 pub use rows::{OWNER, Service};

@@ -1,4 +1,4 @@
-//! What a message says where it says it without words: balloons of apps, polls and votes.
+//! What a message says where it says it without words: events, balloons of apps, polls and votes, or no more.
 
 use std::borrow::Cow;
 
@@ -13,11 +13,21 @@ pub fn shown(message: &Value) -> Cow<'_, str> {
     let is_empty = text_of.chars().all(|c| c.is_whitespace() || c == '\u{FFFC}');
     if poll.is_object() {
         poll_line(poll).into()
+    } else if message["event"].is_object() {
+        event_line(&message["event"]).into()
+    } else if message["is_unsent"] == true {
+        "[unsent]".into()
     } else if app.is_object() && is_empty {
         format!("[{}]", text(app, "name")).into()
     } else {
         text_of.into()
     }
+}
+
+fn event_line(event: &Value) -> String {
+    let what = text(event, "kind").replace('_', " ");
+    let whom = [text(event, "handle"), text(event, "name")].into_iter().find(|said| !said.is_empty());
+    whom.map_or_else(|| format!("[{what}]"), |whom| format!("[{what}: {whom}]"))
 }
 
 fn poll_line(poll: &Value) -> String {
@@ -58,6 +68,9 @@ mod tests {
         let check = |message: Value, expected: &str| assert_eq!(shown(&message), expected);
         check(json!({"text": "hi", "app": {"name": "Link"}}), "hi");
         check(json!({"text": "\u{FFFC} ", "app": {"name": "GamePigeon"}}), "[GamePigeon]");
+        check(json!({"text": "", "event": {"kind": "photo_removed"}}), "[photo removed]");
+        check(json!({"text": "", "event": {"kind": "renamed", "name": "Pals"}}), "[renamed: Pals]");
+        check(json!({"text": "", "is_unsent": true}), "[unsent]");
         check(json!({"text": "", "poll": {"kind": "unknown"}}), "Poll: cannot be read");
         check(json!({"text": "", "poll": {"kind": "created", "options": [{"text": "a"}]}}), "Poll: (no question) [a]");
         check(json!({"text": "", "poll": {"kind": "vote"}}), "Poll: took the vote back");

@@ -88,7 +88,7 @@ fn inbound(as_group: bool) -> Arc<Inbound> {
         text: "hello".into(),
         sent_at: Timestamp::UNIX_EPOCH,
         service: "iMessage".into(),
-        item_type: 0,
+        event: None,
         attachments: vec![],
         reactions: vec![],
         mentions: vec![],

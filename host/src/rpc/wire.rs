@@ -87,6 +87,9 @@ pub struct Message<'a> {
     /// What drew a balloon, so that an empty text has a reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     app: Option<content::App<'a>>,
+    /// What happened, in a row that is no message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<content::Event<'a>>,
     /// Section 4.5.
     #[serde(skip_serializing_if = "Option::is_none")]
     poll: Option<content::Poll<'a>>,
@@ -196,6 +199,7 @@ impl<'a> Message<'a> {
             is_unsent: edits.is_some_and(|edits| edits.is_unsent),
             unsent_parts: edits.map_or(&[], |edits| &edits.unsent_parts),
             app: message.balloon_bundle_id.as_deref().and_then(content::App::new),
+            event: message.event.as_ref().map(content::Event::new),
             poll: message.poll.as_deref().map(content::Poll::new),
             cursor: None,
             policy: None,

@@ -8,9 +8,10 @@ use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use super::events::Event;
 use super::random::Random;
 use super::rows::{self, Attachment, Chat, Content, Service};
-use super::{body, database, plists, polls};
+use super::{body, database, events, plists, polls};
 use crate::message::{ChatId, RowId};
 
 /// What arrives. The same description serves the command line, `--stdin` and Rust callers.
@@ -64,6 +65,12 @@ pub struct Incoming {
     /// Vote for the choice with this id, as choice-1, instead of writing; can be repeated
     #[arg(long = "vote", alias = "votes", value_name = "ID", requires = "target", conflicts_with = "tapback")]
     pub votes: Vec<String>,
+    /// Let something happen instead of a message
+    #[arg(long, value_enum, value_name = "KIND", conflicts_with_all = ["tapback", "votes", "poll_options"])]
+    pub event: Option<Event>,
+    /// Whom the event is about
+    #[arg(long, value_name = "ADDRESS", requires = "event")]
+    pub other: Option<String>,
     /// Write it as the owner's own, sent from another device
     #[arg(long)]
     pub from_me: bool,
@@ -315,6 +322,7 @@ fn compose(
         react(&mut message, tapback, incoming.remove, target, &incoming.text);
     }
     polls::ask(&mut message, incoming)?;
+    events::happen(connection, &mut message, incoming)?;
     Ok((message, attachments))
 }
 

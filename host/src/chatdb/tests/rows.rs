@@ -218,7 +218,10 @@ fn values_of_odd_types_read_as_nothing() {
     fixture.run("UPDATE message SET date = 'today' WHERE ROWID = 2; UPDATE message SET text = CAST(X'80FF' AS TEXT) WHERE ROWID = 2");
     fixture.run("UPDATE chat SET display_name = X'00', style = 'x'");
     let rows = read(&fixture);
-    assert_eq!((rows[0].message.text.as_str(), rows[0].message.is_read, rows[0].message.item_type), ("", None, 0));
+    assert_eq!(
+        (rows[0].message.text.as_str(), rows[0].message.is_read, rows[0].message.event.clone()),
+        ("", None, None)
+    );
     assert_eq!((rows[1].message.text.as_str(), rows[1].message.service.as_str()), ("\u{FFFD}\u{FFFD}", ""));
     assert_eq!(rows[1].message.sent_at.to_string(), "2001-01-01T00:00:00Z");
 }

@@ -1,4 +1,4 @@
-//! What messages have beside their text: edits, apps and polls.
+//! What messages have beside their text: edits, apps, events and polls.
 
 use serde::Serialize;
 
@@ -32,6 +32,21 @@ impl<'a> App<'a> {
     pub(super) fn new(balloon_bundle_id: &'a str) -> Option<App<'a>> {
         let app::App { name, bundle_id } = app::app(balloon_bundle_id);
         (!bundle_id.is_empty()).then_some(App { name, bundle_id })
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Event<'a> {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handle: Option<&'a str>,
+}
+
+impl<'a> Event<'a> {
+    pub(super) fn new(event: &'a message::Event) -> Event<'a> {
+        Event { kind: event.kind.name(), name: event.name.as_deref(), handle: event.handle.as_deref() }
     }
 }
 
