@@ -100,6 +100,8 @@ pub enum TapbackKind {
     Question,
     /// Any emoji; `None` where the row does not tell which.
     Custom(Option<String>),
+    /// A picture, which is the row's attachment.
+    Sticker,
 }
 
 impl TapbackKind {
@@ -112,6 +114,7 @@ impl TapbackKind {
             TapbackKind::Emphasis => "emphasis",
             TapbackKind::Question => "question",
             TapbackKind::Custom(_) => "custom",
+            TapbackKind::Sticker => "sticker",
         }
     }
 
@@ -124,6 +127,7 @@ impl TapbackKind {
             TapbackKind::Emphasis => "‼️",
             TapbackKind::Question => "❓",
             TapbackKind::Custom(emoji) => return emoji.as_deref(),
+            TapbackKind::Sticker => return None,
         })
     }
 }
@@ -377,9 +381,10 @@ pub struct Message {
 }
 
 impl Message {
-    /// Policies have a say in what others write. Own messages and tapbacks go to whoever asks for them.
+    /// Policies have a say in what others write and in the pictures that they react with. Own messages and other tapbacks
+    /// go to whoever asks for them.
     pub fn is_judged(&self) -> bool {
-        !self.is_from_me && self.tapback.is_none()
+        !self.is_from_me && self.tapback.as_ref().is_none_or(|tapback| tapback.kind == TapbackKind::Sticker)
     }
 }
 

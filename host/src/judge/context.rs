@@ -50,7 +50,8 @@ impl Judge {
     }
 }
 
-/// Events and what was taken back say nothing by themselves.
+/// Events, reactions and what was taken back say nothing by themselves.
 fn is_worth_showing(message: &Message) -> bool {
-    message.event.is_none() && (!message.text.trim().is_empty() || !message.attachments.is_empty())
+    let is_said = message.event.is_none() && message.tapback.is_none();
+    is_said && (!message.text.trim().is_empty() || !message.attachments.is_empty())
 }

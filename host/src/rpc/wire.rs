@@ -190,7 +190,7 @@ impl<'a> Message<'a> {
             date_read: message.read_at.map(date),
             is_reaction: tapback.map(|_| true),
             reaction_type: tapback.and_then(|tapback| decoded(&tapback.kind)).map(|(name, _)| name),
-            reaction_emoji: tapback.and_then(|tapback| decoded(&tapback.kind)).map(|(_, emoji)| emoji),
+            reaction_emoji: tapback.and_then(|tapback| tapback.kind.emoji()),
             is_reaction_add: tapback.map(|tapback| tapback.is_add),
             reacted_to_guid: tapback.map(|tapback| tapback.target.as_str()),
             is_edited: edits.is_some_and(message::Edits::is_edited),
@@ -221,9 +221,12 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Name and emoji of a kind of tapback; none for a custom one that does not tell its emoji.
+/// Name and emoji of a kind of tapback; none for a custom one that does not tell its emoji. A sticker has no emoji.
 fn decoded(kind: &TapbackKind) -> Option<(&'static str, &str)> {
-    kind.emoji().map(|emoji| (kind.name(), emoji))
+    match kind {
+        TapbackKind::Sticker => Some((kind.name(), "")),
+        _ => kind.emoji().map(|emoji| (kind.name(), emoji)),
+    }
 }
 
 /// The message object of a notification.

@@ -90,6 +90,7 @@ pub fn attachment(path: &Path, guid: String) -> Attachment {
         uti,
         mime_type,
         total_bytes: std::fs::metadata(path).map(|metadata| metadata.len()).unwrap_or_default(),
+        is_sticker: false,
         user_info: None,
     }
 }

@@ -50,7 +50,8 @@ pub struct Incoming {
     /// Guid of the message that this one answers inline
     #[arg(long, value_name = "GUID")]
     pub reply_to: Option<String>,
-    /// React instead of writing: love, like, dislike, laugh, emphasis, question or an emoji
+    /// React instead of writing: love, like, dislike, laugh, emphasis, question, sticker (which is attached) or an
+    /// emoji
     #[arg(long, value_name = "KIND", requires = "target")]
     pub tapback: Option<Tapback>,
     /// Guid of the message to react to, or of the poll to vote in or to give more choices
@@ -122,8 +123,9 @@ impl FromStr for Tapback {
             "laugh" => (2003, "Laughed at", "a laugh"),
             "emphasis" => (2004, "Emphasized", "an exclamation"),
             "question" => (2005, "Questioned", "a question mark"),
+            "sticker" => (2007, "Reacted with a sticker to", "a sticker"),
             emoji if !emoji.is_empty() && !emoji.is_ascii() => return Ok(Tapback::Emoji(emoji.to_owned())),
-            _ => anyhow::bail!("not one of love, like, dislike, laugh, emphasis, question, and not an emoji"),
+            _ => anyhow::bail!("not one of love, like, dislike, laugh, emphasis, question, sticker, and not an emoji"),
         };
         Ok(Tapback::Standard { code, verb, noun })
     }
@@ -300,7 +302,7 @@ fn compose(
         None if chat.is_group() => anyhow::bail!("a group message needs a sender"),
         None => rows::handle(connection, &chat.identifier, incoming.service)?,
     };
-    let attachments: Vec<Attachment> = (incoming.attachments.iter().enumerate())
+    let mut attachments: Vec<Attachment> = (incoming.attachments.iter().enumerate())
         .map(|(part, path)| body::attachment(path, format!("at_{part}_{guid}")))
         .collect();
     let mut message = rows::Message {
@@ -317,7 +319,9 @@ fn compose(
         answer(&mut message, parent);
     }
     if let (Some(tapback), Some(target)) = (&incoming.tapback, &incoming.target) {
-        ensure!(attachments.is_empty(), "a tapback has no attachments");
+        let is_sticker = matches!(tapback, Tapback::Standard { code: 2007, .. });
+        ensure!(is_sticker || attachments.is_empty(), "only a sticker has attachments");
+        attachments.iter_mut().for_each(|attachment| attachment.is_sticker = true);
         ensure!(exists(connection, target)?, "there is no message {target} to react to");
         react(&mut message, tapback, incoming.remove, target, &incoming.text);
     }

@@ -260,6 +260,7 @@ pub struct Attachment {
     pub uti: &'static str,
     pub mime_type: &'static str,
     pub total_bytes: u64,
+    pub is_sticker: bool,
     pub user_info: Option<Vec<u8>>,
 }
 
@@ -273,14 +274,14 @@ pub fn insert_attachment(
     connection
         .prepare_cached(
             "INSERT INTO attachment (guid, original_guid, created_date, start_date, filename, uti, mime_type,
-                 transfer_state, is_outgoing, user_info, transfer_name, total_bytes)
-             VALUES (:guid, :guid, :date, :date, :filename, :uti, :mime_type, 5, :outgoing, :info, :name, :bytes)",
+                 transfer_state, is_outgoing, user_info, transfer_name, total_bytes, is_sticker)
+             VALUES (:guid, :guid, :date, :date, :filename, :uti, :mime_type, 5, :outgoing, :info, :name, :bytes, :sticker)",
         )?
         .execute(named_params! {
             ":guid": attachment.guid, ":date": message.date / 1_000_000_000, ":filename": attachment.filename,
             ":uti": attachment.uti, ":mime_type": attachment.mime_type, ":outgoing": message.is_from_me,
             ":info": attachment.user_info, ":name": attachment.transfer_name,
-            ":bytes": attachment.total_bytes as i64,
+            ":bytes": attachment.total_bytes as i64, ":sticker": attachment.is_sticker,
         })?;
     let id = connection.last_insert_rowid();
     connection
