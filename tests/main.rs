@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod chats;
 mod cli;
 mod crash;
 mod database;

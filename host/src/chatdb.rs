@@ -20,6 +20,7 @@ mod changed;
 mod chats;
 mod fold;
 mod history;
+mod linked;
 mod load;
 mod page;
 mod polls;

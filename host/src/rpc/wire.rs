@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::chatdb::ChatSummary;
-use crate::message::{self, TapbackKind};
+use crate::message::{self, ChatId, TapbackKind};
 use crate::subscription::{Delivery, Published};
 
 /// UTC with three fractional digits, as `imsg` writes every date.
@@ -332,6 +332,9 @@ pub struct Chat<'a> {
     last_addressed_handle: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unread_count: Option<u64>,
+    /// Not of `imsg`: other chats with the same person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    linked_chat_ids: Vec<i64>,
 }
 
 /// A group object, section 4.2: one chat without what only lists have.
@@ -350,6 +353,9 @@ pub struct Group<'a> {
     account_login: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_addressed_handle: Option<&'a str>,
+    /// Not of `imsg`: other chats with the same person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    linked_chat_ids: Vec<i64>,
 }
 
 fn filled(text: &Option<String>) -> Option<&str> {
@@ -357,7 +363,7 @@ fn filled(text: &Option<String>) -> Option<&str> {
 }
 
 impl<'a> Group<'a> {
-    pub fn new(chat: &'a message::Chat) -> Group<'a> {
+    pub fn new(chat: &'a message::Chat, linked: &[ChatId]) -> Group<'a> {
         Group {
             id: chat.id.0,
             identifier: &chat.identifier,
@@ -369,6 +375,7 @@ impl<'a> Group<'a> {
             account_id: filled(&chat.account_id),
             account_login: filled(&chat.account_login),
             last_addressed_handle: filled(&chat.last_addressed_handle),
+            linked_chat_ids: linked.iter().map(|chat| chat.0).collect(),
         }
     }
 }
@@ -390,6 +397,7 @@ impl<'a> Chat<'a> {
             account_login: filled(&chat.account_login),
             last_addressed_handle: filled(&chat.last_addressed_handle),
             unread_count: summary.unread_count,
+            linked_chat_ids: summary.linked.iter().map(|chat| chat.0).collect(),
         }
     }
 }

@@ -21,6 +21,7 @@ fn exercise(db: &ChatDb) {
         db.after(&After { since: START, chat, limit: 1, include_reactions: false }).unwrap();
     }
     db.chats(10, true).unwrap();
+    db.linked(&[DIRECT]).unwrap();
     db.chat_for_target("x", &[]).unwrap();
     db.sent_text(START, &chat, "x").unwrap();
     db.sent_file(START, &chat, Path::new("/x")).unwrap();
