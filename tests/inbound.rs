@@ -86,6 +86,34 @@ fn tapbacks_are_delivered_only_where_they_are_asked_for() {
 }
 
 #[test]
+fn a_sticker_is_a_reaction_with_a_picture_that_policies_judge() {
+    let daemon = TestDaemon::new(FRIENDS);
+    let (mut without, mut with) = (daemon.watch(), daemon.connect());
+    with.subscribe(json!({"include_reactions": true, "attachments": true}));
+    let target = daemon.receive_from(FRIEND, "look");
+    let sticker = |sender: &str| Incoming {
+        tapback: Some("sticker".parse().unwrap()),
+        target: Some(target.guid.clone()),
+        attachments: vec!["/tmp/cat.heic".into()],
+        chat: Some(format!("any;-;{FRIEND}")),
+        ..Incoming::new(sender, "look")
+    };
+    let unwanted = daemon.receive(&sticker(STRANGER));
+    daemon.receive(&sticker(FRIEND));
+    daemon.receive_from(FRIEND, "after");
+    assert_eq!(without.texts(2), ["look", "after"]);
+    assert_eq!(with.message()["text"], "look");
+    let reaction = with.message();
+    assert_eq!((&reaction["reaction_type"], reaction.get("reaction_emoji")), (&json!("sticker"), None));
+    assert_eq!((&reaction["is_reaction_add"], &reaction["reacted_to_guid"]), (&json!(true), &json!(target.guid)));
+    let picture = &reaction["attachments"][0];
+    assert_eq!((&picture["transfer_name"], &picture["is_sticker"]), (&json!("cat.heic"), &json!(true)));
+    assert_eq!(reaction["policy"]["decided_by"], "allowlist");
+    assert_eq!(with.message()["text"], "after");
+    assert_eq!(daemon.journal(&unwanted.guid).unwrap()["verdict"], "rejected");
+}
+
+#[test]
 fn what_the_owner_writes_on_another_device_is_delivered_without_being_judged() {
     let daemon = TestDaemon::new(FRIENDS);
     let mut client = daemon.watch();

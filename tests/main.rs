@@ -10,6 +10,7 @@
 mod harness;
 
 mod attachments;
+mod chats;
 mod cli;
 mod contacts;
 mod conversion;
@@ -17,15 +18,19 @@ mod crash;
 mod database;
 mod discover;
 mod dist;
+mod edits;
+mod events;
 mod groups;
 mod inbound;
 mod outbound;
 mod owner;
 mod pairing;
 mod policy;
+mod polls;
 mod recipients;
 mod reload;
 mod rpc;
 mod socket;
 mod stdio;
 mod tidy;
+mod updated;

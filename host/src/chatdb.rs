@@ -18,11 +18,14 @@ use crate::message::{Message, RowId};
 
 mod accounts;
 mod attachment;
+mod changed;
 mod chats;
 mod fold;
 mod history;
+mod linked;
 mod load;
 mod page;
+mod polls;
 mod previews;
 mod reactions;
 mod row;

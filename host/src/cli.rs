@@ -5,6 +5,7 @@ mod attachments;
 mod bridge;
 mod client;
 mod config;
+mod content;
 mod failure;
 mod lines;
 mod pairing;

@@ -9,20 +9,22 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+mod change;
 mod context;
 mod echo;
 mod held;
 mod pairing;
 
+pub use change::Preview;
 pub use pairing::{Approval, PairingError, PairingState};
 
 use crate::address::Normalizer;
 use crate::chain::{Chain, Install, Installed, PluginReport};
 use crate::chatdb::ChatDb;
 use crate::journal::{self, Entry};
-use crate::message::{Arrival, ChatId, Message, RowId};
+use crate::message::{Arrival, Change, ChatId, Message, RowId};
 use crate::outbox::record;
-use crate::policy::{Decision, Failure, Hold, Inbound, Verdict, judge};
+use crate::policy::{Failure, Hold, Inbound, Verdict, judge};
 use crate::state::{Batch, StateDb};
 use crate::subscription::{Delivery, Hub, Published};
 
@@ -42,12 +44,14 @@ pub struct Arrived {
     pub arrival: Arrival,
     /// When it was first read.
     pub seen_at: Timestamp,
+    /// Set where the row was handed on before, and is another now.
+    pub change: Option<Change>,
 }
 
 /// What others ask of the judge.
 pub enum Request {
-    /// Verdicts on rows from before the journal began, without any trace of having been asked.
-    Preview(Vec<Arrived>, oneshot::Sender<Vec<Decision>>),
+    /// Verdicts on rows from before the journal began or that were edited since, without any trace of having been asked.
+    Preview(Vec<Arrived>, oneshot::Sender<Vec<Preview>>),
     /// How an outgoing text becomes messages.
     Split {
         text: String,
@@ -221,14 +225,16 @@ impl Judge {
     }
 
     fn step(&mut self, row: &Arrived, round: &mut Round) {
+        if let Some(change) = row.change {
+            return self.step_change(row, change, round);
+        }
         let message = &row.message;
         // A row that got its chat late lies behind the tail, and does not move it.
         let tail = round.batch.tail.as_ref().map(|(tail, _)| *tail).or(self.tail);
         if tail.is_none_or(|tail| message.id > tail) {
             round.batch.tail = Some((message.id, message.guid.clone()));
         }
-        let is_judged = !message.is_from_me && message.tapback.is_none();
-        match (&message.chat, is_judged) {
+        match (&message.chat, message.is_judged()) {
             (Some(_), is_judged) if message.preview_of.is_some() => {
                 round.batch.entries.extend(is_judged.then(|| self.folded(row)));
             }
@@ -256,10 +262,19 @@ impl Judge {
             Verdict::Deliver { route, labels } => {
                 let decided_by = decision.decided_by.map(|(name, _)| name);
                 let context = self.take_context(message, round);
-                let delivery = Delivery { route, labels, decided_by, arrival: row.arrival, held: was_held, context };
+                let delivery = Delivery {
+                    route,
+                    first_route: None,
+                    labels,
+                    decided_by,
+                    arrival: row.arrival,
+                    held: was_held,
+                    context,
+                };
+                let message = self.screened(&inbound);
                 // A message that was held lies behind what was handed out since.
                 let cursor = self.tail.map_or(message.id, |tail| tail.max(message.id));
-                round.events.push(Arc::new(Published::new(message.clone(), Some(delivery), cursor)));
+                round.events.push(Arc::new(Published::new(message, Some(delivery), cursor)));
             }
             Verdict::Observe => self.observe(message),
             Verdict::Hold(Hold::Introduction(Some(challenge))) => {
@@ -381,14 +396,6 @@ impl Judge {
                 self.hub.start_at(head);
             }
         }
-    }
-
-    fn preview(&mut self, rows: &[Arrived]) -> Vec<Decision> {
-        self.chain.set_dry(true);
-        let inbound: Vec<_> = rows.iter().map(|row| Arc::new(self.inbound(row))).collect();
-        let decisions = inbound.iter().map(|inbound| judge(self.chain.members(), inbound)).collect();
-        self.chain.set_dry(false);
-        decisions
     }
 
     /// Commits what a plugin wrote outside of judging; what was not kept did not happen.

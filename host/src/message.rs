@@ -150,6 +150,8 @@ pub enum TapbackKind {
     Question,
     /// Any emoji; `None` where the row does not tell which.
     Custom(Option<String>),
+    /// A picture, which is the row's attachment.
+    Sticker,
 }
 
 impl TapbackKind {
@@ -162,6 +164,7 @@ impl TapbackKind {
             TapbackKind::Emphasis => "emphasis",
             TapbackKind::Question => "question",
             TapbackKind::Custom(_) => "custom",
+            TapbackKind::Sticker => "sticker",
         }
     }
 
@@ -174,6 +177,7 @@ impl TapbackKind {
             TapbackKind::Emphasis => "‼️",
             TapbackKind::Question => "❓",
             TapbackKind::Custom(emoji) => return emoji.as_deref(),
+            TapbackKind::Sticker => return None,
         })
     }
 }
@@ -215,6 +219,174 @@ pub struct UrlPreview {
     pub created_at: Timestamp,
 }
 
+/// What became of a message after it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edits {
+    /// When it was last edited or taken back.
+    pub changed_at: Timestamp,
+    /// Each part that was edited, with all its versions: as it was sent first, as it is now last.
+    pub versions: Vec<Version>,
+    /// Numbers of the parts that were taken back, ascending.
+    pub unsent_parts: Vec<u32>,
+    /// Nothing of it is left.
+    pub is_unsent: bool,
+}
+
+impl Edits {
+    /// Something was written anew, and not only taken back.
+    pub fn is_edited(&self) -> bool {
+        !self.versions.is_empty() || self.unsent_parts.is_empty() && !self.is_unsent
+    }
+}
+
+/// What happened to a message that was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Edited,
+    /// All of it or a part of it was taken back.
+    Unsent,
+}
+
+impl Change {
+    pub fn name(self) -> &'static str {
+        match self {
+            Change::Edited => "edited",
+            Change::Unsent => "unsent",
+        }
+    }
+}
+
+/// What one part of a message said from `written_at` on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Text, attachments and text again are parts 0, 1 and 2.
+    pub part: u32,
+    pub text: String,
+    pub written_at: Timestamp,
+}
+
+/// What happened in a conversation without a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub kind: EventKind,
+    /// The new name of a group.
+    pub name: Option<String>,
+    /// To whom it was done, as stored. Who did it is the sender of the row.
+    pub handle: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    ParticipantAdded,
+    ParticipantRemoved,
+    ParticipantLeft,
+    /// A participant has another number or address from now on.
+    AddressChanged,
+    Renamed,
+    PhotoChanged,
+    PhotoRemoved,
+    BackgroundSet,
+    BackgroundRemoved,
+    LocationShared,
+    LocationStopped,
+    /// A voice message was kept from expiring.
+    AudioKept,
+    SharePlay,
+    /// Something that later versions of Messages know.
+    Other,
+}
+
+impl EventKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            EventKind::ParticipantAdded => "participant_added",
+            EventKind::ParticipantRemoved => "participant_removed",
+            EventKind::ParticipantLeft => "participant_left",
+            EventKind::AddressChanged => "address_changed",
+            EventKind::Renamed => "renamed",
+            EventKind::PhotoChanged => "photo_changed",
+            EventKind::PhotoRemoved => "photo_removed",
+            EventKind::BackgroundSet => "background_set",
+            EventKind::BackgroundRemoved => "background_removed",
+            EventKind::LocationShared => "location_shared",
+            EventKind::LocationStopped => "location_stopped",
+            EventKind::AudioKept => "audio_kept",
+            EventKind::SharePlay => "shareplay",
+            EventKind::Other => "other",
+        }
+    }
+}
+
+/// What a row says of a poll: its question and choices, or votes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    pub kind: PollKind,
+    /// The guid of the row that began the poll; a row that adds choices has its own.
+    pub guid: String,
+    pub question: Option<String>,
+    /// Without repeats of an id.
+    pub options: Vec<PollOption>,
+    pub votes: Vec<PollVote>,
+    /// The guid that a vote or an update names, without its prefix.
+    pub original_guid: Option<String>,
+    /// As stored.
+    pub creator: Option<String>,
+    /// Sorted, without repeats.
+    pub participants: Vec<String>,
+    pub metadata: PollMetadata,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollKind {
+    Created,
+    Vote,
+    /// The payload could not be read.
+    Unknown,
+}
+
+impl PollKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            PollKind::Created => "created",
+            PollKind::Vote => "vote",
+            PollKind::Unknown => "unknown",
+        }
+    }
+}
+
+/// A choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollOption {
+    pub id: String,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollVote {
+    pub option_id: String,
+    /// Where the poll that it is about is known.
+    pub option_text: Option<String>,
+    pub participant: Option<String>,
+    /// `selected` or `removed`, or what the payload says.
+    pub event_type: String,
+    /// As the payload spells it.
+    pub server_time: Option<String>,
+}
+
+/// What the payload is like, without anything of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollMetadata {
+    pub bundle_id: Option<String>,
+    pub associated_message_type: i64,
+    pub payload_bytes: usize,
+    pub summary_bytes: usize,
+    /// Of the first address in the payload, lower case; empty where there is none.
+    pub url_scheme: String,
+    pub url_host: String,
+    /// Sorted, without repeats.
+    pub query_keys: Vec<String>,
+}
+
 /// One row of `message`, decoded.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -231,8 +403,8 @@ pub struct Message {
     pub sent_at: Timestamp,
     /// `message.service` as stored.
     pub service: String,
-    /// `message.item_type`: 0 for what a person wrote, else a rename, a join, a leave and the like.
-    pub item_type: i64,
+    /// Set where this is no message but a rename, a join, a leave and the like.
+    pub event: Option<Event>,
     pub attachments: Vec<Attachment>,
     /// Filled only by the readers that were asked for reactions.
     pub reactions: Vec<Reaction>,
@@ -252,6 +424,18 @@ pub struct Message {
     /// Inbound rows of databases that have the column.
     pub is_read: Option<bool>,
     pub read_at: Option<Timestamp>,
+    /// Where it is not as it was sent any more.
+    pub edits: Option<Edits>,
+    /// Filled in where the row is a poll, a vote, or adds choices.
+    pub poll: Option<Box<Poll>>,
+}
+
+impl Message {
+    /// Policies have a say in what others write and in the pictures that they react with. Own messages and other tapbacks
+    /// go to whoever asks for them.
+    pub fn is_judged(&self) -> bool {
+        !self.is_from_me && self.tapback.as_ref().is_none_or(|tapback| tapback.kind == TapbackKind::Sticker)
+    }
 }
 
 /// How a row reached us.

@@ -37,7 +37,7 @@ impl Interface {
 }
 
 /// One inbound message as the chain sees it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Inbound {
     pub message: Arc<Message>,
     pub arrival: Arrival,
@@ -181,6 +181,19 @@ pub fn judge<P: Policy>(chain: &mut [P], inbound: &Arc<Inbound>) -> Decision {
     let admitted = if inbound.as_group { admit_group(chain, inbound) } else { admit_direct(chain, inbound) };
     match admitted {
         Ok((route, decided_by)) => filter(chain, inbound, route, decided_by),
+        Err(decision) => *decision,
+    }
+}
+
+/// Runs a message through the chain that was delivered to `route` and says something else now. Who was heard because of
+/// a mention needs no second one; who may not write any more is not heard, and the filters see the new text.
+pub fn judge_again<P: Policy>(chain: &mut [P], inbound: &Arc<Inbound>, route: &str) -> Decision {
+    let admitted = if inbound.as_group { admit_group(chain, inbound) } else { admit_direct(chain, inbound) };
+    match admitted {
+        Ok((route, decided_by)) => filter(chain, inbound, route, decided_by),
+        Err(decision) if decision.verdict == Verdict::Observe => {
+            filter(chain, inbound, route.to_owned(), decision.decided_by)
+        }
         Err(decision) => *decision,
     }
 }

@@ -7,6 +7,7 @@
 //! - [`init()`] writes a database full of ordinary conversations;
 //! - [`receive()`] and [`Session`] write what arrives, in the steps in which Messages does;
 //! - [`contacts`] writes an address book;
+//! - [`edit()`] and [`unsend()`] change what arrived before;
 //! - [`osascript`] stands in for `/usr/bin/osascript`;
 //! - [`typedstream`] encodes `attributedBody`.
 
@@ -14,9 +15,11 @@ use std::process::ExitCode;
 
 mod behavior;
 mod body;
+mod change;
 pub mod contacts;
 mod corpus;
 mod database;
+mod events;
 mod files;
 mod history;
 mod init;
@@ -24,6 +27,7 @@ mod inject;
 mod order;
 pub mod osascript;
 mod plists;
+mod polls;
 mod random;
 mod receive;
 mod rows;
@@ -31,6 +35,8 @@ mod rows;
 mod tests;
 pub mod typedstream;
 
+pub use change::{edit, unsend};
+pub use events::Event;
 pub use init::{Options, init};
 pub use receive::{Incoming, Received, Session, Steps, Tapback, receive};
 pub use rows::{OWNER, Service};
@@ -47,6 +53,10 @@ enum Command {
     Init(init::Args),
     /// Write messages into a simulated chat.db as if they had arrived
     Receive(Box<inject::Args>),
+    /// Edit a message of a simulated chat.db
+    Edit(change::EditArgs),
+    /// Take a message of a simulated chat.db back
+    Unsend(change::UnsendArgs),
     /// Add a card to simulated Contacts
     Contacts(contacts::Args),
     /// Stand in for /usr/bin/osascript: take the send script on stdin, write what it sends
@@ -57,6 +67,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Init(args) => init::run(args)?,
         Command::Receive(args) => inject::run(*args, std::io::stdin().lock(), std::io::stdout().lock())?,
+        Command::Edit(args) => args.run()?,
+        Command::Unsend(args) => args.run()?,
         Command::Contacts(args) => contacts::run(&args)?,
         Command::Osascript(args) => return osascript::run(&args, std::io::stdin().lock(), std::io::stdout().lock()),
     }

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::attachments::Converted;
 use crate::contacts::Contacts;
-use crate::message::{Arrival, ChatId, Message, RowId};
+use crate::message::{Arrival, Change, ChatId, Message, RowId};
 use crate::rpc::wire;
 
 /// A message on its way to subscribers. Turned into JSON at most once for each form that somebody asks for.
@@ -18,6 +18,8 @@ pub struct Published {
     pub delivery: Option<Delivery>,
     /// Everything up to this row has been handed out: where to resume.
     pub cursor: RowId,
+    /// What happened to a message that was handed out before.
+    pub change: Option<Change>,
     /// Without attachments, with them, and with what they were converted into.
     json: [OnceLock<Arc<str>>; 3],
 }
@@ -26,6 +28,8 @@ pub struct Published {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
     pub route: String,
+    /// Where it was delivered to before it was edited, if that is another route. Only who takes both hears of it.
+    pub first_route: Option<String>,
     pub labels: Vec<String>,
     pub decided_by: Option<String>,
     pub arrival: Arrival,
@@ -36,7 +40,11 @@ pub struct Delivery {
 
 impl Published {
     pub fn new(message: Arc<Message>, delivery: Option<Delivery>, cursor: RowId) -> Published {
-        Published { message, delivery, cursor, json: Default::default() }
+        Published { message, delivery, cursor, change: None, json: Default::default() }
+    }
+
+    pub fn changed(message: Arc<Message>, delivery: Option<Delivery>, cursor: RowId, change: Change) -> Published {
+        Published { change: Some(change), ..Published::new(message, delivery, cursor) }
     }
 
     /// The message object, with or without its attachments. The names in it are those that are known when the first
@@ -69,6 +77,8 @@ pub struct Filter {
     /// Exclusive.
     pub end: Option<Timestamp>,
     pub reactions: bool,
+    /// Edits and retractions of messages that were delivered.
+    pub edits: bool,
     /// Old messages that iCloud or a restore wrote just now.
     pub backfill: bool,
     /// Routes, where `group:*` stands for all that begin so; empty for all. Own messages have no route.
@@ -81,12 +91,16 @@ impl Filter {
         let delivery = published.delivery.as_ref();
         self.chat.is_none_or(|chat| message.chat.as_ref().is_some_and(|of| of.id == chat))
             && (self.reactions || message.tapback.is_none())
+            && (self.edits || published.change.is_none())
             && (self.backfill || delivery.is_none_or(|delivery| delivery.arrival != Arrival::Backfill))
             && self.start.is_none_or(|start| message.sent_at >= start)
             && self.end.is_none_or(|end| message.sent_at < end)
             && (self.participants.is_empty()
                 || self.participants.iter().any(|wanted| *wanted == message.sender.to_lowercase()))
-            && delivery.is_none_or(|delivery| self.wants_route(&delivery.route))
+            && delivery.is_none_or(|delivery| {
+                self.wants_route(&delivery.route)
+                    && delivery.first_route.as_deref().is_none_or(|route| self.wants_route(route))
+            })
     }
 
     fn wants_route(&self, route: &str) -> bool {

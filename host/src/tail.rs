@@ -10,13 +10,15 @@ use tokio::sync::mpsc;
 
 mod arrival;
 mod changes;
+mod recent;
 
 use crate::chatdb::{self, ChatDb, TailRow};
 use crate::judge::{Arrived, Request};
-use crate::message::RowId;
+use crate::message::{Arrival, RowId};
 use crate::subscription::{End, Hub};
 use arrival::Arrivals;
 use changes::Changes;
+use recent::Recent;
 
 /// Rows read at a time.
 const PAGE: usize = 200;
@@ -54,6 +56,7 @@ pub struct Tail {
     place: Option<(RowId, String)>,
     outlets: Outlets,
     late: Vec<(RowId, Instant)>,
+    recent: Recent,
 }
 
 /// The judge does not take rows any more: the daemon is stopping.
@@ -67,7 +70,7 @@ enum Ended {
 
 impl Tail {
     pub fn new(path: &Path, place: Option<(RowId, String)>, outlets: Outlets) -> Tail {
-        Tail { path: path.to_owned(), place, outlets, late: Vec::new() }
+        Tail { path: path.to_owned(), place, outlets, late: Vec::new(), recent: Recent::default() }
     }
 
     pub fn run(mut self) {
@@ -105,7 +108,8 @@ impl Tail {
             let is_settling = head_since.is_some();
             if version != Some(seen) || is_settling {
                 version = Some(seen);
-                if self.catch_up(&db, &mut arrivals, &mut head_since)?.is_err() {
+                let caught_up = self.catch_up(&db, &mut arrivals, &mut head_since)?;
+                if caught_up.is_err() || self.changes(&db)?.is_err() {
                     return Ok(Ended::Stopped);
                 }
             }
@@ -176,7 +180,8 @@ impl Tail {
                 }
             }
             let arrival = arrivals.classify(id, row.message.sent_at, now);
-            ready.push(Arrived { message: Arc::new(row.message), arrival, seen_at: now });
+            self.recent.note(&row.message, arrival);
+            ready.push(Arrived { message: Arc::new(row.message), arrival, seen_at: now, change: None });
         }
         *head_since = None;
         (ready, false)
@@ -197,9 +202,27 @@ impl Tail {
         let now = Timestamp::now();
         let rows = joined.into_iter().map(|row| {
             let arrival = arrivals.classify(row.message.id, row.message.sent_at, now);
-            Arrived { message: Arc::new(row.message), arrival, seen_at: now }
+            self.recent.note(&row.message, arrival);
+            Arrived { message: Arc::new(row.message), arrival, seen_at: now, change: None }
         });
         Ok(self.outlets.rows.blocking_send(rows.collect()).map_err(|_| Stopped))
+    }
+
+    /// Hands on what was edited or taken back. In one stream with the rows, so that none is told to have changed before
+    /// it is told.
+    fn changes(&mut self, db: &ChatDb) -> Result<Result<(), Stopped>, chatdb::Error> {
+        let changes = self.recent.changes(db)?;
+        if changes.is_empty() {
+            return Ok(Ok(()));
+        }
+        let seen_at = Timestamp::now();
+        let row = |(message, change)| Arrived {
+            message: Arc::new(message),
+            arrival: Arrival::Live,
+            seen_at,
+            change: Some(change),
+        };
+        Ok(self.outlets.rows.blocking_send(changes.into_iter().map(row).collect()).map_err(|_| Stopped))
     }
 
     /// Finds where to go on in `db`: after the last row that was judged, wherever it is now, or else at the end.
@@ -226,7 +249,9 @@ impl Tail {
             return Ok(None);
         }
         let before = db.rows_after(RowId(place.0.0 - PAGE as i64), PAGE)?;
-        let newest = before.iter().filter(|row| row.message.id <= place.0).map(|row| row.message.sent_at).max();
+        let before = || before.iter().map(|row| &row.message).filter(|message| message.id <= place.0);
+        let newest = before().map(|message| message.sent_at).max();
+        self.recent.restart(before());
         self.place = Some(place);
         Ok(Some(Arrivals::new(head, newest)))
     }

@@ -9,7 +9,7 @@ use rusqlite::Row;
 use super::load::json;
 use super::row::{integer, str, string};
 use super::schema::Table;
-use super::{ChatDb, Error, unread};
+use super::{ChatDb, Error, linked, unread};
 use crate::decode::date;
 use crate::message::{Chat, ChatId};
 
@@ -23,6 +23,8 @@ pub struct ChatSummary {
     pub last_message_at: Timestamp,
     /// `None` where the database does not know what has been read.
     pub unread_count: Option<u64>,
+    /// Other chats of the same person.
+    pub linked: Vec<ChatId>,
 }
 
 impl ChatDb {
@@ -41,9 +43,12 @@ impl ChatDb {
             let count = |id| unread.as_ref().map(|counts| counts.get(&id).copied().unwrap_or(0));
             let ids: Vec<i64> = active.iter().map(|(id, _)| id.0).collect();
             let mut chats = load_all(self, &ids)?;
+            let active_ids: Vec<ChatId> = active.iter().map(|(id, _)| *id).collect();
+            let mut links = linked::linked(self, &active_ids)?;
             let summary = |(id, last_message_at): (ChatId, Timestamp)| {
                 let chat = Arc::new(chats.remove(&id)?);
-                Some(ChatSummary { chat, last_message_at, unread_count: count(id) })
+                let linked = links.remove(&id).unwrap_or_default();
+                Some(ChatSummary { chat, last_message_at, unread_count: count(id), linked })
             };
             Ok(active.into_iter().filter_map(summary).collect())
         })

@@ -8,8 +8,10 @@ use rusqlite::OptionalExtension;
 use super::ChatDb;
 use super::attachment;
 use super::chats;
+use super::polls;
 use super::row::{self, MessageRow, blob, integer};
 use super::schema::Table;
+use crate::decode::property_list::{self, Fuel};
 use crate::message::{Chat, ChatId, Message, Quoted, RowId};
 
 /// Serves one call, so nothing that it remembers is out of date.
@@ -27,12 +29,12 @@ impl<'db> Loader<'db> {
     pub fn fill(mut self, rows: &mut [MessageRow]) -> rusqlite::Result<()> {
         self.attachments(rows)?;
         let chats = self.chats(rows)?;
-        for row in rows {
+        for row in rows.iter_mut() {
             row.message.chat = row.chat_id.and_then(|id| chats.get(&id).cloned());
             self.transcription(row)?;
             self.quoted(&mut row.message)?;
         }
-        Ok(())
+        polls::fill(self.db, rows)
     }
 
     fn chats(&self, rows: &[MessageRow]) -> rusqlite::Result<HashMap<ChatId, Arc<Chat>>> {
@@ -121,8 +123,8 @@ impl<'db> Loader<'db> {
 }
 
 fn spoken(user_info: &[u8]) -> Option<String> {
-    let info: plist::Dictionary = plist::from_bytes(user_info).ok()?;
-    let spoken = info.get("audio-transcription")?.as_string()?;
+    let info = property_list::read(user_info, &mut Fuel::default())?;
+    let spoken = info.get("audio-transcription")?.text()?;
     (!spoken.is_empty()).then(|| spoken.to_owned())
 }
 

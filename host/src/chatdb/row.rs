@@ -9,8 +9,8 @@ use rusqlite::types::ValueRef;
 
 use super::fold;
 use super::schema::{Schema, Table};
-use crate::decode::{self, date, tapback};
-use crate::message::{ChatId, Message, RowId, Tapback};
+use crate::decode::{self, date, event, tapback};
+use crate::message::{ChatId, Event, Message, RowId, Tapback};
 
 /// The joins that [`columns`] needs, to stand after `message m` in a FROM clause.
 pub(super) const JOINS: &str = "LEFT JOIN handle h ON h.ROWID = m.handle_id";
@@ -34,6 +34,12 @@ pub(super) fn columns(schema: &Schema) -> String {
         "m.is_from_me".to_owned(),
         "m.service".to_owned(),
         message("item_type"),
+        message("group_action_type"),
+        message("group_title"),
+        message("other_handle"),
+        // Rows of messages have 0 there, or in some versions nobody's.
+        format!("(SELECT o.id FROM handle o WHERE o.ROWID = {})", message("other_handle")),
+        message("share_status"),
         "m.handle_id".to_owned(),
         "h.id".to_owned(),
         message("destination_caller_id"),
@@ -49,7 +55,15 @@ pub(super) fn columns(schema: &Schema) -> String {
         message("is_audio_message"),
         message("cache_has_attachments"),
         has_attachments.to_owned(),
-        format!("COALESCE({}, 0) <> 0 OR COALESCE({}, 0) <> 0", message("date_edited"), message("date_retracted")),
+        message("date_edited"),
+        message("date_retracted"),
+        // Large, and of no use for the many rows that nobody changed.
+        format!(
+            "CASE WHEN COALESCE({}, 0) <> 0 OR COALESCE({}, 0) <> 0 THEN {} END",
+            message("date_edited"),
+            message("date_retracted"),
+            message("message_summary_info")
+        ),
         "(SELECT MIN(c.chat_id) FROM chat_message_join c WHERE c.message_id = m.ROWID)".to_owned(),
     ];
     columns.join(", ")
@@ -64,23 +78,30 @@ mod column {
     pub(super) const IS_FROM_ME: usize = 5;
     pub(super) const SERVICE: usize = 6;
     pub(super) const ITEM_TYPE: usize = 7;
-    pub(super) const HANDLE_ID: usize = 8;
-    pub(super) const HANDLE: usize = 9;
-    pub(super) const DESTINATION_CALLER_ID: usize = 10;
-    pub(super) const ASSOCIATED_TYPE: usize = 11;
-    pub(super) const ASSOCIATED_GUID: usize = 12;
-    pub(super) const ASSOCIATED_EMOJI: usize = 13;
-    pub(super) const REPLY_TO_GUID: usize = 14;
-    pub(super) const THREAD_ORIGINATOR_GUID: usize = 15;
-    pub(super) const THREAD_ORIGINATOR_PART: usize = 16;
-    pub(super) const BALLOON_BUNDLE_ID: usize = 17;
-    pub(super) const IS_READ: usize = 18;
-    pub(super) const DATE_READ: usize = 19;
-    pub(super) const IS_AUDIO: usize = 20;
-    pub(super) const CACHE_HAS_ATTACHMENTS: usize = 21;
-    pub(super) const HAS_ATTACHMENTS: usize = 22;
-    pub(super) const IS_EDITED: usize = 23;
-    pub(super) const CHAT_ID: usize = 24;
+    pub(super) const GROUP_ACTION_TYPE: usize = 8;
+    pub(super) const GROUP_TITLE: usize = 9;
+    pub(super) const OTHER_HANDLE: usize = 10;
+    pub(super) const OTHER_ADDRESS: usize = 11;
+    pub(super) const SHARE_STATUS: usize = 12;
+    pub(super) const HANDLE_ID: usize = 13;
+    pub(super) const HANDLE: usize = 14;
+    pub(super) const DESTINATION_CALLER_ID: usize = 15;
+    pub(super) const ASSOCIATED_TYPE: usize = 16;
+    pub(super) const ASSOCIATED_GUID: usize = 17;
+    pub(super) const ASSOCIATED_EMOJI: usize = 18;
+    pub(super) const REPLY_TO_GUID: usize = 19;
+    pub(super) const THREAD_ORIGINATOR_GUID: usize = 20;
+    pub(super) const THREAD_ORIGINATOR_PART: usize = 21;
+    pub(super) const BALLOON_BUNDLE_ID: usize = 22;
+    pub(super) const IS_READ: usize = 23;
+    pub(super) const DATE_READ: usize = 24;
+    pub(super) const IS_AUDIO: usize = 25;
+    pub(super) const CACHE_HAS_ATTACHMENTS: usize = 26;
+    pub(super) const HAS_ATTACHMENTS: usize = 27;
+    pub(super) const DATE_EDITED: usize = 28;
+    pub(super) const DATE_RETRACTED: usize = 29;
+    pub(super) const SUMMARY: usize = 30;
+    pub(super) const CHAT_ID: usize = 31;
 }
 
 /// A row as read from `message` alone. Chat, attachments, quoted parent and reactions are filled in by `load`.
@@ -92,8 +113,6 @@ pub(super) struct MessageRow {
     pub associated_type: i64,
     pub is_audio: bool,
     pub has_attachments: bool,
-    /// Changed or unsent after it was complete; an unsent message has no text left.
-    is_edited: bool,
     /// As many attachments as the row itself says that it has.
     expected_attachments: usize,
 }
@@ -113,6 +132,12 @@ impl MessageRow {
         let balloon_bundle_id = string(row, column::BALLOON_BUNDLE_ID);
         let thread =
             if tapback.is_some() { Thread::default() } else { Thread::read(row, balloon_bundle_id.as_deref()) };
+        let edits = decode::edits::edits(&decode::edits::Columns {
+            date_edited: integer(row, column::DATE_EDITED).unwrap_or(0),
+            date_retracted: integer(row, column::DATE_RETRACTED).unwrap_or(0),
+            summary: blob(row, column::SUMMARY),
+            is_empty: text.is_empty() && body.attachment_guids.is_empty(),
+        });
         let has_cached = usize::from(is(row, column::CACHE_HAS_ATTACHMENTS));
         MessageRow {
             chat_id: integer(row, column::CHAT_ID).map(ChatId),
@@ -120,7 +145,6 @@ impl MessageRow {
             associated_type: integer(row, column::ASSOCIATED_TYPE).unwrap_or(0),
             is_audio: is(row, column::IS_AUDIO),
             has_attachments: is(row, column::HAS_ATTACHMENTS),
-            is_edited: is(row, column::IS_EDITED),
             expected_attachments: body.attachment_guids.len().max(has_cached),
             message: Message {
                 id,
@@ -131,7 +155,7 @@ impl MessageRow {
                 text,
                 sent_at: date::from_column(integer(row, column::DATE)),
                 service: string(row, column::SERVICE).unwrap_or_default(),
-                item_type: integer(row, column::ITEM_TYPE).unwrap_or(0),
+                event: event(row),
                 attachments: Vec::new(),
                 reactions: Vec::new(),
                 mentions: addresses(body.mentions),
@@ -146,6 +170,8 @@ impl MessageRow {
                 preview_of: None,
                 is_read,
                 read_at,
+                edits,
+                poll: None,
             },
         }
     }
@@ -162,7 +188,9 @@ impl MessageRow {
     /// Whether Messages has written all that belongs to this row. Chat and attachments have to be filled in before.
     pub fn is_complete(&self) -> bool {
         let has_attachments = self.message.attachments.len() >= self.expected_attachments;
-        self.message.chat.is_some() && (self.is_edited || has_attachments && self.has_content())
+        // What was changed was complete before, and an unsent message has no text left.
+        let is_edited = self.message.edits.is_some();
+        self.message.chat.is_some() && (is_edited || has_attachments && self.has_content())
     }
 
     fn has_content(&self) -> bool {
@@ -170,7 +198,7 @@ impl MessageRow {
         !message.text.is_empty()
             || !message.attachments.is_empty()
             || message.is_from_me
-            || message.item_type != 0
+            || message.event.is_some()
             || self.associated_type != 0
             || message.balloon_bundle_id.is_some()
     }
@@ -216,6 +244,23 @@ fn tapback(row: &Row<'_>, text: &str) -> Option<Tapback> {
         associated_guid: &str(row, column::ASSOCIATED_GUID).unwrap_or_default(),
         emoji: str(row, column::ASSOCIATED_EMOJI).as_deref(),
         text,
+    })
+}
+
+fn event(row: &Row<'_>) -> Option<Event> {
+    let number = |index| integer(row, index).unwrap_or(0);
+    // So that nothing is copied for the many rows that are messages.
+    if number(column::ITEM_TYPE) == event::MESSAGE {
+        return None;
+    }
+    event::event(&event::Columns {
+        item_type: number(column::ITEM_TYPE),
+        group_action_type: number(column::GROUP_ACTION_TYPE),
+        group_title: str(row, column::GROUP_TITLE).as_deref(),
+        handle_id: number(column::HANDLE_ID),
+        other_handle: number(column::OTHER_HANDLE),
+        other_address: str(row, column::OTHER_ADDRESS).as_deref(),
+        share_status: number(column::SHARE_STATUS),
     })
 }
 

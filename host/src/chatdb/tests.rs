@@ -7,6 +7,7 @@ mod history;
 mod open;
 mod page;
 mod plan;
+mod polls;
 mod reactions;
 mod rows;
 mod schedule;

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use super::content;
+
 pub fn chat(chat: &Value) -> String {
     let (id, identifier) = (&chat["id"], text(chat, "identifier"));
     let name = chat["contact_name"].as_str().unwrap_or_else(|| text(chat, "name"));
@@ -39,7 +41,7 @@ pub fn message(message: &Value, attachments: Option<bool>) -> String {
     let direction = if is_own { "sent" } else { "recv" };
     let at = local_time(text(message, "created_at"));
     let sender = message["sender_name"].as_str().unwrap_or_else(|| text(message, "sender"));
-    let mut out = format!("{at} [{direction}] {sender}: {}\n", text(message, "text"));
+    let mut out = format!("{at} [{direction}] {sender}: {}\n", content::shown(message));
     let attached = message["attachments"].as_array().cloned().unwrap_or_default();
     match attachments {
         Some(true) => attached.iter().for_each(|attachment| out.push_str(&attachment_line(attachment))),

@@ -22,6 +22,14 @@ pub fn from_column(value: Option<i64>) -> Timestamp {
     Timestamp::new(EPOCH_SECOND + seconds, nanoseconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// A date inside of a property list: seconds since 2001, with a fraction.
+pub fn from_seconds(seconds: f64) -> Timestamp {
+    // The cast keeps to the range of i64, which `Timestamp` has room for, and makes 0 of what is no number.
+    let nanoseconds = (seconds * NANOSECONDS as f64) as i64;
+    let since_1970 = i128::from(EPOCH_SECOND) * i128::from(NANOSECONDS) + i128::from(nanoseconds);
+    Timestamp::from_nanosecond(since_1970).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
 /// The date as a database of today stores it; dates beyond its range become the nearest that it can hold.
 pub fn to_column(date: Timestamp) -> i64 {
     let nanoseconds = date.as_nanosecond() - i128::from(EPOCH_SECOND) * i128::from(NANOSECONDS);
@@ -51,6 +59,16 @@ mod tests {
     #[test]
     fn small_numbers_are_seconds() {
         check(700_000_000, "2023-03-08T20:26:40Z");
+    }
+
+    #[test]
+    fn seconds_with_a_fraction_are_a_date_and_nonsense_is_the_epoch() {
+        assert_eq!(from_seconds(690_513_474.5).to_string(), "2022-11-19T01:17:54.5Z");
+        assert_eq!(from_seconds(1.0).to_string(), "2001-01-01T00:00:01Z");
+        assert_eq!(from_seconds(f64::NAN).to_string(), "2001-01-01T00:00:00Z");
+        for far in [f64::INFINITY, f64::NEG_INFINITY, f64::MAX] {
+            assert_ne!(from_seconds(far), Timestamp::UNIX_EPOCH);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::message::{Tapback, TapbackKind};
 /// What `associated_message_type` adds to a tapback's type when the row takes it away.
 const REMOVAL: i64 = 1000;
 const CUSTOM: i64 = 2006;
+const STICKER: i64 = 2007;
 
 /// The columns of a row that say whether and how it reacts.
 pub struct Columns<'a> {
@@ -18,9 +19,10 @@ pub struct Columns<'a> {
     pub text: &'a str,
 }
 
-/// The types that are tapbacks. Placed stickers (1000, 2007), poll votes (4000) and the like are ordinary rows.
+/// The types that are tapbacks. Stickers put anywhere on a message (1000), poll votes (4000) and the like are rows of
+/// their own.
 pub fn is_tapback(associated_type: i64) -> bool {
-    matches!(associated_type, 2000..=2006 | 3000..=3006)
+    matches!(associated_type, 2000..=2007 | 3000..=3007)
 }
 
 pub fn tapback(columns: &Columns<'_>) -> Option<Tapback> {
@@ -36,6 +38,7 @@ pub fn tapback(columns: &Columns<'_>) -> Option<Tapback> {
         2004 => TapbackKind::Emphasis,
         2005 => TapbackKind::Question,
         CUSTOM => TapbackKind::Custom(emoji(columns).map(str::to_owned)),
+        STICKER => TapbackKind::Sticker,
         _ => return None,
     };
     Some(Tapback { kind, is_add, target: target(columns.associated_guid).to_owned() })
@@ -102,8 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn the_six_kinds_and_their_removals_are_known() {
-        let names = ["love", "like", "dislike", "laugh", "emphasis", "question"];
+    fn all_kinds_and_their_removals_are_known() {
+        let names = ["love", "like", "dislike", "laugh", "emphasis", "question", "custom", "sticker"];
         for (number, name) in (2000..).zip(names) {
             let added = read(number, None, "").expect("an added tapback");
             assert_eq!((added.kind.name(), added.is_add), (name, true));
@@ -114,7 +117,7 @@ mod tests {
 
     #[test]
     fn other_associations_are_not_tapbacks() {
-        for number in [0, 1, 2, 1000, 1999, 2007, 2999, 3007, 4000, 9999, i64::MIN, i64::MAX] {
+        for number in [0, 1, 2, 1000, 1999, 2008, 2999, 3008, 4000, 9999, i64::MIN, i64::MAX] {
             assert_eq!(read(number, Some("🎉"), "Reacted 🎉 to “x”"), None, "{number}");
         }
     }

@@ -10,8 +10,7 @@ use crate::rpc::wire;
 impl Judge {
     pub(super) fn observe(&mut self, message: &Message) {
         let Some(chat) = &message.chat else { return };
-        let worth_showing = !message.text.trim().is_empty() || !message.attachments.is_empty();
-        if self.settings.history_limit == 0 || !worth_showing {
+        if self.settings.history_limit == 0 || !is_worth_showing(message) {
             return;
         }
         let limit = self.settings.history_limit;
@@ -39,7 +38,8 @@ impl Judge {
             return Vec::new();
         }
         let context = match self.read(&waiting) {
-            Ok(rows) => rows.iter().map(|row| wire::ContextMessage::from(&**row)).collect(),
+            // What the journal has of an earlier run was not sorted out by what it says.
+            Ok(rows) => rows.iter().filter(|row| is_worth_showing(row)).map(|row| (&**row).into()).collect(),
             Err(error) => {
                 tracing::warn!(%error, "could not read the context of a message");
                 Vec::new()
@@ -48,4 +48,10 @@ impl Judge {
         round.batch.contexts.push((message.id, waiting));
         context
     }
+}
+
+/// Events, reactions and what was taken back say nothing by themselves.
+fn is_worth_showing(message: &Message) -> bool {
+    let is_said = message.event.is_none() && message.tapback.is_none();
+    is_said && (!message.text.trim().is_empty() || !message.attachments.is_empty())
 }

@@ -53,7 +53,8 @@ impl Judge {
         for entry in entries {
             let message = messages.iter().find(|message| message.guid == entry.guid);
             if let Some(message) = message.filter(|message| message.chat.is_some()) {
-                let row = Arrived { message: message.clone(), arrival: entry.arrival, seen_at: entry.seen_at };
+                let row =
+                    Arrived { message: message.clone(), arrival: entry.arrival, seen_at: entry.seen_at, change: None };
                 self.step_inbound(&row, true, &mut round);
             }
         }

@@ -88,7 +88,7 @@ fn inbound(as_group: bool) -> Arc<Inbound> {
         text: "hello".into(),
         sent_at: Timestamp::UNIX_EPOCH,
         service: "iMessage".into(),
-        item_type: 0,
+        event: None,
         attachments: vec![],
         reactions: vec![],
         mentions: vec![],
@@ -103,6 +103,8 @@ fn inbound(as_group: bool) -> Arc<Inbound> {
         preview_of: None,
         is_read: None,
         read_at: None,
+        edits: None,
+        poll: None,
     };
     Arc::new(Inbound {
         message: Arc::new(message),
@@ -199,4 +201,19 @@ fn a_failure_at_any_stage_holds_the_message() {
     for (chain, as_group) in cases {
         assert_eq!(verdict(chain, as_group), (held.clone(), Some("broken".into())));
     }
+}
+
+#[test]
+fn what_was_delivered_is_judged_again_without_a_mention_but_with_every_filter() {
+    let again = |chain: Vec<Fixed>| judge_again(&mut { chain }, &inbound(true), "before").verdict;
+    let group = |answer| Fixed { name: "group", answer: Answer::Group(Ok(answer)) };
+    assert_eq!(again(vec![group(GroupDecision::Observe)]), delivered("before", &[]));
+    assert_eq!(again(vec![group(GroupDecision::Deliver(None))]), delivered("group:7", &[]));
+    let dropped = filter("filter", FilterVerdict::Drop("spam".into()));
+    assert_eq!(again(vec![group(GroupDecision::Observe), dropped]), Verdict::Drop { reason: "spam".into() });
+    let rejected = Verdict::Reject { reason: "left".into() };
+    assert_eq!(again(vec![group(GroupDecision::Reject("left".into()))]), rejected);
+    assert_eq!(again(vec![]), Verdict::Reject { reason: NOBODY_DECIDED.into() });
+    let failing = Fixed { name: "group", answer: Answer::Group(Err(Failure("trap".into()))) };
+    assert_eq!(again(vec![failing]), Verdict::Hold(Hold::Failure(Failure("trap".into()))));
 }

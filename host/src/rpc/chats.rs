@@ -6,6 +6,7 @@ use super::error::RpcError;
 use super::param::{CHAT_ID, LIMIT, Param};
 use super::params::Params;
 use super::{Answer, answer, wire};
+use crate::chatdb;
 use crate::readers::{Reader, Readers};
 
 pub const LIST: &[Param] =
@@ -30,7 +31,9 @@ pub async fn list(readers: &Arc<Readers>, params: Params) -> Answer {
 
 pub async fn get(readers: &Arc<Readers>, params: &Params) -> Answer {
     let id = params.required_chat_id()?;
-    let chat = readers.with(move |reader| reader.chatdb.chat(id)).await?;
+    let read = move |reader: &Reader| Ok::<_, chatdb::Error>((reader.chatdb.chat(id)?, reader.chatdb.linked(&[id])?));
+    let (chat, mut linked) = readers.with(read).await?;
     let chat = chat.ok_or_else(|| RpcError::params(format!("Chat not found: {id}")))?;
-    answer(&wire::Group::new(&chat))
+    let linked = linked.remove(&id).unwrap_or_default();
+    answer(&wire::Group::new(&chat, &linked))
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::param::{Default, Kind, Param};
 use super::wire::error::{DatabaseUnavailable, DeliveryFailure};
-use super::wire::watch::{MessageNotification, Overflow, StreamError};
+use super::wire::watch::{MessageNotification, Overflow, StreamError, UpdateNotification};
 use super::{METHODS, Method};
 
 /// The newest version of OpenRPC that its own meta-schema knows.
@@ -35,6 +35,10 @@ impl Notification {
 
 const SENT: &[Notification] = &[
     Notification::new::<MessageNotification<'_>>("message", "A message came, or is replayed."),
+    Notification::new::<UpdateNotification<'_>>(
+        "message.updated",
+        "A message that was delivered before was edited or taken back. Only where `include_edits` asks for it.",
+    ),
     Notification::new::<Overflow>(
         "watch.overflow",
         "The client read too slowly. What was waiting has been sent; this is the last of the subscription.",

@@ -121,9 +121,9 @@ pub async fn after(service: &Service, params: Params) -> Answer {
     };
     let wanted = Shown::check(&params)?;
     let page = service.readers.with(move |reader| reader.chatdb.after(&query)).await?;
-    let rows: Vec<Arc<message::Message>> = page.messages.into_iter().map(Arc::new).collect();
-    let deliveries = verdicts::deliveries(service, &rows).await?;
-    let is_shown = |row: &&Arc<message::Message>| !verdicts::is_judged(row) || deliveries.contains_key(&row.id);
+    let mut rows: Vec<Arc<message::Message>> = page.messages.into_iter().map(Arc::new).collect();
+    let deliveries = verdicts::deliveries(service, &mut rows).await?;
+    let is_shown = |row: &&Arc<message::Message>| !row.is_judged() || deliveries.contains_key(&row.id);
     let rows: Vec<_> = rows.iter().filter(is_shown).collect();
     let attachments: Vec<_> = rows.iter().map(|row| &*row.attachments).collect();
     let converted = wanted.converted(&service.files, &attachments).await;

@@ -9,30 +9,49 @@ use jiff::Timestamp;
 use super::error::RpcError;
 use super::{Service, wire};
 use crate::journal::{self, Entry};
-use crate::judge::{Arrived, Request};
+use crate::judge::{Arrived, Preview, Request};
 use crate::message::{Arrival, Message, RowId};
-use crate::policy::Verdict;
+use crate::policy::{Decision, Verdict};
 use crate::readers::Reader;
 use crate::subscription::Delivery;
 
-/// Own messages and tapbacks are not judged.
-pub fn is_judged(message: &Message) -> bool {
-    !message.is_from_me && message.tapback.is_none()
-}
-
-/// How each of `messages` that was admitted was delivered. What is judged and not in here stays out.
-pub async fn deliveries(service: &Service, messages: &[Arc<Message>]) -> Result<HashMap<RowId, Delivery>, RpcError> {
+/// How each of `messages` that was admitted was delivered. What is judged and not in here stays out. What was edited
+/// since it was judged is judged by what it says now, and loses the texts that the policies would not let through.
+pub async fn deliveries(
+    service: &Service,
+    messages: &mut [Arc<Message>],
+) -> Result<HashMap<RowId, Delivery>, RpcError> {
     let judged: Vec<Arc<Message>> =
-        messages.iter().filter(|message| is_judged(message) && message.chat.is_some()).cloned().collect();
+        messages.iter().filter(|message| message.is_judged() && message.chat.is_some()).cloned().collect();
     let (Some(first), Some(last)) = (judged.iter().map(|m| m.id).min(), judged.iter().map(|m| m.id).max()) else {
         return Ok(HashMap::new());
     };
     let recorded = service.readers.with(move |reader| Recorded::read(reader, first, last)).await?;
-    let unknown: Vec<Arc<Message>> =
-        judged.into_iter().filter(|message| !recorded.entries.contains_key(&message.guid)).collect();
-    let mut deliveries = preview(service, unknown).await?;
-    deliveries.extend(recorded.into_deliveries());
+    let is_open = |message: &Arc<Message>| match recorded.entries.get(&message.guid) {
+        None => true,
+        Some(entry) => entry.is_delivered() && message.edits.as_ref().is_some_and(|edits| !edits.is_unsent),
+    };
+    let open: Vec<Arc<Message>> = judged.into_iter().filter(is_open).collect();
+    let mut deliveries: HashMap<RowId, Delivery> = recorded.into_deliveries().collect();
+    for (id, preview) in preview(service, open).await? {
+        let known = deliveries.remove(&id);
+        if let Some(delivery) = delivery_now(preview.decision, known) {
+            deliveries.insert(id, delivery);
+        }
+        if let Some(message) = messages.iter_mut().find(|message| message.id == id) {
+            *message = preview.message;
+        }
+    }
     Ok(deliveries)
+}
+
+/// By what a row says now; `known` is how it was delivered before it was edited.
+fn delivery_now(decision: Decision, known: Option<Delivery>) -> Option<Delivery> {
+    let Verdict::Deliver { route, labels } = decision.verdict else { return None };
+    let first_route = known.as_ref().map(|known| known.route.clone()).filter(|first| *first != route);
+    let (arrival, context) = known.map_or((Arrival::CatchUp, Vec::new()), |known| (known.arrival, known.context));
+    let decided_by = decision.decided_by.map(|(name, _)| name);
+    Some(Delivery { route, first_route, labels, decided_by, arrival, held: false, context })
 }
 
 /// Journal rows by guid: a ROWID may have been another message's before the database was replaced.
@@ -62,6 +81,7 @@ impl Recorded {
             let context = self.contexts.remove(&entry.message).unwrap_or_default();
             let delivery = Delivery {
                 route: entry.route.unwrap_or_default(),
+                first_route: None,
                 labels: entry.labels,
                 decided_by: entry.decided_by.map(|(name, _)| name),
                 arrival: entry.arrival,
@@ -73,18 +93,14 @@ impl Recorded {
     }
 }
 
-async fn preview(service: &Service, messages: Vec<Arc<Message>>) -> Result<HashMap<RowId, Delivery>, RpcError> {
+async fn preview(service: &Service, messages: Vec<Arc<Message>>) -> Result<Vec<(RowId, Preview)>, RpcError> {
     if messages.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Vec::new());
     }
     let ids: Vec<RowId> = messages.iter().map(|message| message.id).collect();
     let seen_at = Timestamp::now();
-    let rows = messages.into_iter().map(|message| Arrived { message, arrival: Arrival::CatchUp, seen_at }).collect();
-    let decisions = service.ask(|reply| Request::Preview(rows, reply)).await?;
-    let delivered = ids.into_iter().zip(decisions).filter_map(|(id, decision)| {
-        let Verdict::Deliver { route, labels } = decision.verdict else { return None };
-        let decided_by = decision.decided_by.map(|(name, _)| name);
-        Some((id, Delivery { route, labels, decided_by, arrival: Arrival::CatchUp, held: false, context: Vec::new() }))
-    });
-    Ok(delivered.collect())
+    let row = |message| Arrived { message, arrival: Arrival::CatchUp, seen_at, change: None };
+    let rows = messages.into_iter().map(row).collect();
+    let previews = service.ask(|reply| Request::Preview(rows, reply)).await?;
+    Ok(ids.into_iter().zip(previews).collect())
 }

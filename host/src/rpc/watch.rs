@@ -43,6 +43,7 @@ pub const SUBSCRIBE: &[Param] = &[
     Param::texts("routes")
         .selector()
         .about("Only these routes; `group:*` stands for all that begin so. Absent or empty: all."),
+    Param::flag("include_edits").about("Also `message.updated`, when a delivered message is edited or unsent."),
     Param::flag("include_backfill").about("Also old messages that a sync or a restore wrote only now."),
 ];
 
@@ -75,6 +76,7 @@ impl Subscribe {
             start: params.date("start")?,
             end: params.date("end")?,
             reactions: params.flag("include_reactions")?,
+            edits: params.flag("include_edits")?,
             backfill: params.flag("include_backfill")?,
             routes: params.texts("routes")?,
         };
@@ -172,7 +174,15 @@ impl Sender {
             }
             _ => published.json(self.attachments, &self.contacts),
         };
-        self.output.send(Line::Message { prefix: self.prefix.clone(), json }).await
+        let line = match published.change {
+            None => Line::Message { prefix: self.prefix.clone(), json },
+            Some(change) => Line::Whole(format!(
+                r#"{{"jsonrpc":"2.0","method":"message.updated","params":{{"subscription":{},"message":{json},"change":"{}"}}}}"#,
+                self.number,
+                change.name()
+            )),
+        };
+        self.output.send(line).await
     }
 
     async fn notify(&self, method: &str, params: &impl serde::Serialize) {
@@ -266,12 +276,12 @@ impl Page {
     }
 
     /// What of this page may be delivered.
-    async fn judged(self, service: &Service) -> Result<Vec<Published>, RpcError> {
-        let mut deliveries = verdicts::deliveries(service, &self.rows).await?;
+    async fn judged(mut self, service: &Service) -> Result<Vec<Published>, RpcError> {
+        let mut deliveries = verdicts::deliveries(service, &mut self.rows).await?;
         let published =
             self.rows.into_iter().filter(|message| message.chat.is_some() && message.preview_of.is_none()).filter_map(
                 |message| {
-                    let (id, is_judged) = (message.id, verdicts::is_judged(&message));
+                    let (id, is_judged) = (message.id, message.is_judged());
                     let delivery = deliveries.remove(&id);
                     (!is_judged || delivery.is_some()).then(|| Published::new(message, delivery, id))
                 },

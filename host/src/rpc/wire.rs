@@ -2,6 +2,7 @@
 //! that no inner type becomes a promise to clients. What is said here of types and fields is published with them.
 
 pub mod attachment;
+mod content;
 pub mod error;
 pub mod journal;
 pub mod local;
@@ -22,7 +23,7 @@ use serde_json::value::RawValue;
 use crate::attachments::Converted;
 use crate::chatdb::ChatSummary;
 use crate::contacts::Catalog;
-use crate::message::{self, TapbackKind};
+use crate::message::{self, ChatId, TapbackKind};
 use crate::subscription::{Delivery, Published};
 
 use attachment::Attachment;
@@ -154,6 +155,29 @@ pub struct Message<'a> {
     /// The message that the tapback is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     reacted_to_guid: Option<&'a str>,
+    /// Some part was edited. Absent where none was.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_edited: bool,
+    /// Of the last edit or retraction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edited_at: Option<Date>,
+    /// What each edited part has said, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    edits: Vec<content::Edit<'a>>,
+    /// All of it was taken back. Absent where it was not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_unsent: bool,
+    /// The parts that were taken back.
+    #[serde(skip_serializing_if = "<[u32]>::is_empty")]
+    unsent_parts: &'a [u32],
+    /// What drew a balloon, so that an empty text has a reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<content::App<'a>>,
+    /// What happened, in a row that is no message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<content::Event<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    poll: Option<content::Poll<'a>>,
     /// Notifications: everything up to this row has been delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<i64>,
@@ -246,6 +270,7 @@ impl<'a> Message<'a> {
         let chat = message.chat.as_deref();
         let tapback = message.tapback.as_ref();
         let quoted = message.quoted.as_ref();
+        let edits = message.edits.as_ref();
         Message {
             id: message.id.0,
             chat_id: chat.map_or(0, |chat| chat.id.0),
@@ -275,9 +300,17 @@ impl<'a> Message<'a> {
             date_read: message.read_at.map(Date),
             is_reaction: tapback.map(|_| true),
             reaction_type: tapback.and_then(|tapback| decoded(&tapback.kind)).map(|(name, _)| name),
-            reaction_emoji: tapback.and_then(|tapback| decoded(&tapback.kind)).map(|(_, emoji)| emoji),
+            reaction_emoji: tapback.and_then(|tapback| tapback.kind.emoji()),
             is_reaction_add: tapback.map(|tapback| tapback.is_add),
             reacted_to_guid: tapback.map(|tapback| tapback.target.as_str()),
+            is_edited: edits.is_some_and(message::Edits::is_edited),
+            edited_at: edits.map(|edits| Date(edits.changed_at)),
+            edits: edits.map(content::Edit::all).unwrap_or_default(),
+            is_unsent: edits.is_some_and(|edits| edits.is_unsent),
+            unsent_parts: edits.map_or(&[], |edits| &edits.unsent_parts),
+            app: message.balloon_bundle_id.as_deref().and_then(content::App::new),
+            event: message.event.as_ref().map(content::Event::new),
+            poll: message.poll.as_deref().map(content::Poll::new),
             cursor: None,
             policy: None,
         }
@@ -322,9 +355,12 @@ impl Message<'_> {
     }
 }
 
-/// Name and emoji of a kind of tapback; none for a custom one that does not tell its emoji.
+/// Name and emoji of a kind of tapback; none for a custom one that does not tell its emoji. A sticker has no emoji.
 fn decoded(kind: &TapbackKind) -> Option<(&'static str, &str)> {
-    kind.emoji().map(|emoji| (kind.name(), emoji))
+    match kind {
+        TapbackKind::Sticker => Some((kind.name(), "")),
+        _ => kind.emoji().map(|emoji| (kind.name(), emoji)),
+    }
 }
 
 /// The message object of a notification. `converted` is empty, or has one for each attachment.
@@ -429,6 +465,9 @@ pub struct Chat<'a> {
     /// Absent where the database does not tell what was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     unread_count: Option<u64>,
+    /// Other chats with the same person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    linked_chat_ids: Vec<i64>,
 }
 
 /// One chat, without what only lists have.
@@ -451,6 +490,9 @@ pub struct Group<'a> {
     /// Which of the owner's addresses was used last.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_addressed_handle: Option<&'a str>,
+    /// Other chats with the same person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    linked_chat_ids: Vec<i64>,
 }
 
 fn filled(text: &Option<String>) -> Option<&str> {
@@ -458,7 +500,7 @@ fn filled(text: &Option<String>) -> Option<&str> {
 }
 
 impl<'a> Group<'a> {
-    pub fn new(chat: &'a message::Chat) -> Group<'a> {
+    pub fn new(chat: &'a message::Chat, linked: &[ChatId]) -> Group<'a> {
         Group {
             id: chat.id.0,
             identifier: &chat.identifier,
@@ -470,6 +512,7 @@ impl<'a> Group<'a> {
             account_id: filled(&chat.account_id),
             account_login: filled(&chat.account_login),
             last_addressed_handle: filled(&chat.last_addressed_handle),
+            linked_chat_ids: linked.iter().map(|chat| chat.0).collect(),
         }
     }
 }
@@ -492,6 +535,7 @@ impl<'a> Chat<'a> {
             account_login: filled(&chat.account_login),
             last_addressed_handle: filled(&chat.last_addressed_handle),
             unread_count: summary.unread_count,
+            linked_chat_ids: summary.linked.iter().map(|chat| chat.0).collect(),
         }
     }
 

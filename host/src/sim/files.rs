@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::receive::Incoming;
+use super::receive::{Incoming, Tapback};
 use super::rows::Attachment;
 
 /// `transfer_state` of a file that has arrived, and of one that waits to be fetched.
@@ -32,6 +32,8 @@ pub fn attachments(folder: &Path, incoming: &Incoming, message: &str) -> Result<
         let path = place(folder, &guid).join(name);
         files.push(Attachment { transfer_state: WAITING, total_bytes: ANNOUNCED_BYTES, ..described(&path, guid) });
     }
+    let is_sticker = matches!(incoming.tapback, Some(Tapback::Standard { code: 2007, .. }));
+    files.iter_mut().for_each(|file| file.is_sticker = is_sticker);
     Ok(files)
 }
 
@@ -69,6 +71,7 @@ pub fn described(path: &Path, guid: String) -> Attachment {
         mime_type,
         total_bytes: fs::metadata(path).map(|metadata| metadata.len()).unwrap_or_default(),
         transfer_state: FINISHED,
+        is_sticker: false,
         user_info: None,
     }
 }

@@ -217,9 +217,9 @@ impl<'a> History<'a> {
     fn edit(&mut self, message: &mut Message, text: &str) {
         let before = corpus::sentence(&mut self.random);
         message.date_edited = message.date + 25 * SECOND;
-        let versions = [(before.as_str(), message.date), (text, message.date_edited)]
-            .map(|(text, date)| (body::text(text).attributed_body.unwrap_or_default(), date as f64 / SECOND as f64));
-        message.summary_info = plists::edit_history(&versions);
+        let version = |text: &str, date| (body::text(text).attributed_body.unwrap_or_default(), date);
+        let before = version(&before, message.date);
+        message.summary_info = plists::edited(None, before, version(text, message.date_edited));
         message.content = body::text(text);
     }
 

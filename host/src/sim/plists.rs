@@ -2,19 +2,28 @@
 
 use plist::{Dictionary, Uid, Value};
 
-/// `message_summary_info` of a message that was edited: every version of its only part, oldest first.
-/// The times are seconds since 2001.
-pub fn edit_history(versions: &[(Vec<u8>, f64)]) -> Option<Vec<u8>> {
-    let versions = versions
-        .iter()
-        .map(|(body, edited_at)| dictionary([("t", Value::Data(body.clone())), ("d", Value::Real(*edited_at))]))
-        .collect();
+/// `message_summary_info` after an edit of a message's only part: what it had before that, with one more version. The
+/// first edit writes down what was there as well. Versions are bodies and dates of the database.
+pub fn edited(summary: Option<&[u8]>, before: (Vec<u8>, i64), after: (Vec<u8>, i64)) -> Option<Vec<u8>> {
+    let mut versions = summary.and_then(versions).unwrap_or_else(|| vec![version(before)]);
+    versions.push(version(after));
+    let part = dictionary([("lo", Value::from(0)), ("le", Value::from(1))]);
     binary(dictionary([
         ("amc", Value::from(0)),
         ("ust", Value::from(true)),
         ("ec", dictionary([("0", Value::Array(versions))])),
         ("ep", Value::Array(vec![Value::from(0)])),
+        ("otr", dictionary([("0", part)])),
     ]))
+}
+
+fn version((body, date): (Vec<u8>, i64)) -> Value {
+    dictionary([("t", Value::Data(body)), ("d", Value::Real(date as f64 / 1e9))])
+}
+
+fn versions(summary: &[u8]) -> Option<Vec<Value>> {
+    let summary: Dictionary = plist::from_bytes(summary).ok()?;
+    summary.get("ec")?.as_dictionary()?.get("0")?.as_array().cloned()
 }
 
 /// `message_summary_info` of a message whose only part was taken back; `length` is what it had in UTF-16 units.
@@ -40,10 +49,6 @@ pub fn transcription(text: &str) -> Option<Vec<u8>> {
 
 /// `payload_data` of a link preview: an `LPLinkMetadata` with a title, as NSKeyedArchiver writes it.
 pub fn link_preview(url: &str, title: &str) -> Option<Vec<u8>> {
-    let class = |name: &str| {
-        let names = Value::Array(vec![Value::from(name), Value::from("NSObject")]);
-        dictionary([("$classname", Value::from(name)), ("$classes", names)])
-    };
     let objects = vec![
         Value::from("$null"),
         dictionary([
@@ -65,6 +70,36 @@ pub fn link_preview(url: &str, title: &str) -> Option<Vec<u8>> {
         class("LPLinkMetadata"),
         class("RichLink"),
     ];
+    archive(objects)
+}
+
+/// `payload_data` of an app's balloon: an archived dictionary of the address that the app reads, and of words for
+/// systems without the app.
+pub fn balloon(url: &str, words: &str) -> Option<Vec<u8>> {
+    let objects = vec![
+        Value::from("$null"),
+        dictionary([
+            ("NS.keys", Value::Array(vec![reference(2), reference(3)])),
+            ("NS.objects", Value::Array(vec![reference(4), reference(6)])),
+            ("$class", reference(7)),
+        ]),
+        Value::from("URL"),
+        Value::from("ldtext"),
+        dictionary([("NS.base", reference(0)), ("NS.relative", reference(5)), ("$class", reference(8))]),
+        Value::from(url),
+        Value::from(words),
+        class("NSMutableDictionary"),
+        class("NSURL"),
+    ];
+    archive(objects)
+}
+
+fn class(name: &str) -> Value {
+    let names = Value::Array(vec![Value::from(name), Value::from("NSObject")]);
+    dictionary([("$classname", Value::from(name)), ("$classes", names)])
+}
+
+fn archive(objects: Vec<Value>) -> Option<Vec<u8>> {
     binary(dictionary([
         ("$version", Value::from(100_000)),
         ("$archiver", Value::from("NSKeyedArchiver")),

@@ -8,9 +8,10 @@ use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use super::events::Event;
 use super::random::Random;
 use super::rows::{self, Attachment, Chat, Content, Service};
-use super::{body, database, files, plists};
+use super::{body, database, events, files, plists, polls};
 use crate::message::{ChatId, RowId};
 
 /// What arrives. The same description serves the command line, `--stdin` and Rust callers.
@@ -55,15 +56,28 @@ pub struct Incoming {
     /// Guid of the message that this one answers inline
     #[arg(long, value_name = "GUID")]
     pub reply_to: Option<String>,
-    /// React instead of writing: love, like, dislike, laugh, emphasis, question or an emoji
+    /// React instead of writing: love, like, dislike, laugh, emphasis, question, sticker (which is attached) or an
+    /// emoji
     #[arg(long, value_name = "KIND", requires = "target")]
     pub tapback: Option<Tapback>,
-    /// Guid of the message to react to
-    #[arg(long, value_name = "GUID", requires = "tapback")]
+    /// Guid of the message to react to, or of the poll to vote in or to give more choices
+    #[arg(long, value_name = "GUID")]
     pub target: Option<String>,
     /// Take the tapback away again
     #[arg(long, requires = "tapback")]
     pub remove: bool,
+    /// Make it a poll, whose question is the text, with this choice; can be repeated
+    #[arg(long = "poll-option", alias = "poll-options", value_name = "TEXT", conflicts_with_all = ["tapback", "votes"])]
+    pub poll_options: Vec<String>,
+    /// Vote for the choice with this id, as choice-1, instead of writing; can be repeated
+    #[arg(long = "vote", alias = "votes", value_name = "ID", requires = "target", conflicts_with = "tapback")]
+    pub votes: Vec<String>,
+    /// Let something happen instead of a message
+    #[arg(long, value_enum, value_name = "KIND", conflicts_with_all = ["tapback", "votes", "poll_options"])]
+    pub event: Option<Event>,
+    /// Whom the event is about
+    #[arg(long, value_name = "ADDRESS", requires = "event")]
+    pub other: Option<String>,
     /// Write it as the owner's own, sent from another device
     #[arg(long)]
     pub from_me: bool,
@@ -115,8 +129,9 @@ impl FromStr for Tapback {
             "laugh" => (2003, "Laughed at", "a laugh"),
             "emphasis" => (2004, "Emphasized", "an exclamation"),
             "question" => (2005, "Questioned", "a question mark"),
+            "sticker" => (2007, "Reacted with a sticker to", "a sticker"),
             emoji if !emoji.is_empty() && !emoji.is_ascii() => return Ok(Tapback::Emoji(emoji.to_owned())),
-            _ => anyhow::bail!("not one of love, like, dislike, laugh, emphasis, question, and not an emoji"),
+            _ => anyhow::bail!("not one of love, like, dislike, laugh, emphasis, question, sticker, and not an emoji"),
         };
         Ok(Tapback::Standard { code, verb, noun })
     }
@@ -312,10 +327,13 @@ fn compose(
         answer(&mut message, parent);
     }
     if let (Some(tapback), Some(target)) = (&incoming.tapback, &incoming.target) {
-        ensure!(files.is_empty(), "a tapback has no attachments");
+        let is_sticker = matches!(tapback, Tapback::Standard { code: 2007, .. });
+        ensure!(is_sticker || files.is_empty(), "only a sticker has attachments");
         ensure!(exists(connection, target)?, "there is no message {target} to react to");
         react(&mut message, tapback, incoming.remove, target, &incoming.text);
     }
+    polls::ask(&mut message, incoming)?;
+    events::happen(connection, &mut message, incoming)?;
     Ok(message)
 }
 

@@ -171,6 +171,7 @@ pub struct Message {
     pub other_handle: i64,
     pub group_title: Option<String>,
     pub group_action_type: i64,
+    pub share_status: i64,
     pub associated_guid: Option<String>,
     pub associated_type: i64,
     pub associated_length: i64,
@@ -204,14 +205,14 @@ pub fn insert_message(connection: &Connection, message: &Message) -> Result<RowI
         .prepare_cached(
             "INSERT INTO message (guid, text, handle_id, attributedBody, version, service, account, date, date_read,
                  date_delivered, is_delivered, is_finished, is_from_me, is_read, is_sent, cache_has_attachments,
-                 cache_roomnames, is_audio_message, item_type, other_handle, group_title, group_action_type,
+                 cache_roomnames, is_audio_message, item_type, other_handle, group_title, group_action_type, share_status,
                  associated_message_guid, associated_message_type, associated_message_range_length,
                  associated_message_emoji, balloon_bundle_id, payload_data, message_summary_info,
                  destination_caller_id, reply_to_guid, thread_originator_guid, thread_originator_part,
                  date_retracted, date_edited, part_count)
              VALUES (:guid, :text, :handle, :body, 10, :service, :account, :date, :date_read,
                  :date_delivered, :is_delivered, 1, :from_me, :is_read, :from_me, :has_attachments,
-                 :room, :is_audio, :item_type, :other_handle, :group_title, :group_action,
+                 :room, :is_audio, :item_type, :other_handle, :group_title, :group_action, :share_status,
                  :associated_guid, :associated_type, :associated_length,
                  :associated_emoji, :balloon, :payload, :summary,
                  :owner, :reply_to, :originator, :originator_part,
@@ -225,7 +226,7 @@ pub fn insert_message(connection: &Connection, message: &Message) -> Result<RowI
             ":has_attachments": message.content.has_attachments, ":room": message.room,
             ":is_audio": message.is_audio_message, ":item_type": message.item_type,
             ":other_handle": message.other_handle, ":group_title": message.group_title,
-            ":group_action": message.group_action_type, ":associated_guid": message.associated_guid,
+            ":group_action": message.group_action_type, ":share_status": message.share_status, ":associated_guid": message.associated_guid,
             ":associated_type": message.associated_type, ":associated_length": message.associated_length,
             ":associated_emoji": message.associated_emoji, ":balloon": message.balloon_bundle_id,
             ":payload": message.payload_data, ":summary": message.summary_info, ":owner": OWNER,
@@ -260,6 +261,7 @@ pub struct Attachment {
     pub mime_type: &'static str,
     pub total_bytes: u64,
     pub transfer_state: i64,
+    pub is_sticker: bool,
     pub user_info: Option<Vec<u8>>,
 }
 
@@ -273,14 +275,15 @@ pub fn insert_attachment(
     connection
         .prepare_cached(
             "INSERT INTO attachment (guid, original_guid, created_date, start_date, filename, uti, mime_type,
-                 transfer_state, is_outgoing, user_info, transfer_name, total_bytes)
-             VALUES (:guid, :guid, :date, :date, :filename, :uti, :mime_type, :state, :outgoing, :info, :name, :bytes)",
+                 transfer_state, is_outgoing, user_info, transfer_name, total_bytes, is_sticker)
+             VALUES (:guid, :guid, :date, :date, :filename, :uti, :mime_type, :state, :outgoing, :info, :name, :bytes,
+                 :sticker)",
         )?
         .execute(named_params! {
             ":guid": attachment.guid, ":date": message.date / 1_000_000_000, ":filename": attachment.filename,
             ":uti": attachment.uti, ":mime_type": attachment.mime_type, ":state": attachment.transfer_state, ":outgoing": message.is_from_me,
             ":info": attachment.user_info, ":name": attachment.transfer_name,
-            ":bytes": attachment.total_bytes as i64,
+            ":bytes": attachment.total_bytes as i64, ":sticker": attachment.is_sticker,
         })?;
     let id = connection.last_insert_rowid();
     connection

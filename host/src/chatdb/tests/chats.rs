@@ -152,3 +152,31 @@ fn only_the_any_prefix_has_two_polarities() {
     assert_eq!(target_keys("iMessage;-;x"), ["iMessage;-;x"]);
     assert!(target_keys("  ").is_empty());
 }
+
+#[test]
+fn chats_of_one_person_are_linked_and_groups_are_not() {
+    let fixture = Fixture::new();
+    // Ann by SMS, and by an e-mail address that Messages knows to be hers; Bob alone; a group of both by SMS.
+    fixture.run(
+        "INSERT INTO handle (ROWID, id, service, person_centric_id) VALUES
+             (3, '+15550001111', 'SMS', NULL), (4, 'ann@example.com', 'iMessage', 'ann'), (5, 'zoe@example.com', 'iMessage', '');
+         UPDATE handle SET person_centric_id = 'ann' WHERE ROWID = 1;
+         INSERT INTO chat (ROWID, guid, style, chat_identifier, service_name, group_id) VALUES
+             (3, 'SMS;-;+15550001111', 45, '+15550001111', 'SMS', 'x'),
+             (4, 'iMessage;-;ann@example.com', 45, 'ann@example.com', 'iMessage', ''),
+             (5, 'iMessage;-;bob@example.com', 45, 'bob@example.com', 'iMessage', ''),
+             (6, 'SMS;+;chat43', 43, 'chat43', 'SMS', 'conversation'),
+             (7, 'iMessage;+;chat44', 43, 'chat44', 'iMessage', 'conversation'),
+             (8, 'iMessage;-;zoe@example.com', 45, 'zoe@example.com', 'iMessage', NULL);
+         INSERT INTO chat_handle_join VALUES (3, 3), (4, 4), (5, 2), (6, 3), (6, 2), (7, 1), (8, 5);",
+    );
+    let db = fixture.open();
+    let linked = db.linked(&(1..=9).map(ChatId).collect::<Vec<_>>()).unwrap();
+    let of = |id| linked.get(&ChatId(id)).map(|chats| chats.iter().map(|chat| chat.0).collect::<Vec<_>>());
+    assert_eq!((of(1), of(3), of(4)), (Some(vec![3, 4]), Some(vec![1, 4]), Some(vec![1, 3])));
+    assert_eq!((of(6), of(7)), (Some(vec![7]), Some(vec![6])));
+    assert_eq!((of(2), of(5), of(8), of(9)), (None, None, None, None));
+    fixture.text(1, "x");
+    let listed = db.chats(9, false).unwrap();
+    assert_eq!(listed[0].linked, [ChatId(3), ChatId(4)]);
+}

@@ -41,7 +41,7 @@ fn rows_that_are_not_shown_are_consumed() {
     let fixture = Fixture::new();
     fixture.text(1, "x");
     fixture.message(2).tapback(2000, "guid-1").write();
-    fixture.message(3).tapback(2007, "guid-1").write();
+    fixture.message(3).tapback(2999, "guid-1").write();
     fixture.message(4).tapback(1000, "guid-1").write();
     fixture.message(5).tapback(3006, "guid-1").write();
     assert_eq!(read(&fixture, ALL), (vec![(1, None), (3, None), (4, None)], 5, false));

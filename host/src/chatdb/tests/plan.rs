@@ -12,6 +12,7 @@ fn exercise(db: &ChatDb) {
     let chat = db.chat(DIRECT).unwrap().unwrap();
     db.rows_after(START, 10).unwrap();
     db.rows(&[RowId(1)]).unwrap();
+    db.changed(&[RowId(1)]).unwrap();
     db.guid_of(RowId(1)).unwrap();
     db.rowid_of("guid-1").unwrap();
     db.max_rowid().unwrap();
@@ -22,6 +23,7 @@ fn exercise(db: &ChatDb) {
     db.accounts().unwrap();
     db.chats(10, true).unwrap();
     db.chats(10, false).unwrap();
+    db.linked(&[DIRECT]).unwrap();
     db.chat_for_target("x", &[]).unwrap();
     db.sent_text(START, &chat, "x").unwrap();
     db.sent_file(START, &chat, Path::new("/x")).unwrap();
@@ -45,6 +47,16 @@ fn no_query_scans_a_table_that_grows() {
     fixture.message(2).preview("www.example.com").write();
     fixture.message(3).text("reply").set("thread_originator_guid", "guid-1".to_owned()).write();
     fixture.attach(1, 1, "a");
+    fixture
+        .message(4)
+        .set("balloon_bundle_id", "com.apple.messages.Polls".to_owned())
+        .set("payload_data", br#"{"options": ["a"]}"#.to_vec())
+        .write();
+    fixture
+        .message(5)
+        .tapback(4000, "guid-4")
+        .set("payload_data", br#"{"votes": [{"optionID": "a"}]}"#.to_vec())
+        .write();
     let db = fixture.open();
     exercise(&db);
     let prepared = db.prepared.borrow().clone();

@@ -94,3 +94,16 @@ fn reactions_stay_with_their_message() {
     let counts: Vec<_> = messages.iter().map(|message| (message.id.0, message.reactions.len())).collect();
     assert_eq!(counts, [(2, 1), (1, 0)]);
 }
+
+#[test]
+fn a_sticker_is_a_reaction_until_it_is_taken_back() {
+    let fixture = Fixture::new();
+    fixture.text(1, "x");
+    fixture.message(2).tapback(2007, "p:0/guid-1").write();
+    fixture.message(3).tapback(2007, "p:0/guid-1").from(BOB).write();
+    fixture.message(4).tapback(3007, "p:0/guid-1").write();
+    let kinds: Vec<_> = of(&fixture, 1).iter().map(|one| (one.id.0, one.kind.name())).collect();
+    assert_eq!(kinds, [(3, "sticker")]);
+    let history = fixture.open().history(&History::newest(DIRECT, 10)).unwrap();
+    assert_eq!(history.len(), 1);
+}

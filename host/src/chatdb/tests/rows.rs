@@ -251,7 +251,10 @@ fn values_of_odd_types_read_as_nothing() {
     fixture.run("UPDATE message SET date = 'today' WHERE ROWID = 2; UPDATE message SET text = CAST(X'80FF' AS TEXT) WHERE ROWID = 2");
     fixture.run("UPDATE chat SET display_name = X'00', style = 'x'");
     let rows = read(&fixture);
-    assert_eq!((rows[0].message.text.as_str(), rows[0].message.is_read, rows[0].message.item_type), ("", None, 0));
+    assert_eq!(
+        (rows[0].message.text.as_str(), rows[0].message.is_read, rows[0].message.event.clone()),
+        ("", None, None)
+    );
     assert_eq!((rows[1].message.text.as_str(), rows[1].message.service.as_str()), ("\u{FFFD}\u{FFFD}", ""));
     assert_eq!(rows[1].message.sent_at.to_string(), "2001-01-01T00:00:00Z");
 }
@@ -305,4 +308,15 @@ fn a_preview_that_says_nothing_new_names_its_text() {
     fixture.message(4).preview("https://example.com/b").write();
     let of: Vec<_> = read(&fixture).into_iter().map(|row| row.message.preview_of).collect();
     assert_eq!(of, [None, Some("guid-1".to_owned()), None, None]);
+}
+
+#[test]
+fn a_damaged_edit_history_loses_only_itself() {
+    let fixture = Fixture::new();
+    fixture.message(1).text("now").set("date_edited", 5).set("message_summary_info", Value::Blob(vec![1; 50])).write();
+    fixture.message(2).text("as sent").set("message_summary_info", Value::Blob(vec![1; 50])).write();
+    let rows = read(&fixture);
+    let edits = rows[0].message.edits.as_ref().unwrap();
+    assert_eq!((rows[0].message.text.as_str(), edits.is_edited(), edits.versions.len()), ("now", true, 0));
+    assert_eq!(rows[1].message.edits, None);
 }

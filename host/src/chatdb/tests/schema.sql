@@ -17,6 +17,7 @@ CREATE INDEX message_idx_associated_message2 ON message (associated_message_guid
 CREATE INDEX message_idx_thread_originator_guid ON message (thread_originator_guid);
 CREATE INDEX message_idx_cache_has_attachments ON message (cache_has_attachments);
 CREATE INDEX chat_idx_chat_identifier ON chat (chat_identifier);
+CREATE INDEX chat_idx_group_id ON chat (group_id);
 CREATE INDEX chat_idx_chat_identifier_service_name ON chat (chat_identifier, service_name);
 CREATE INDEX chat_message_join_idx_chat_id ON chat_message_join (chat_id);
 CREATE INDEX chat_message_join_idx_message_id_only ON chat_message_join (message_id);

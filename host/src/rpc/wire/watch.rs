@@ -26,6 +26,16 @@ pub struct MessageNotification<'a> {
     pub message: Message<'a>,
 }
 
+/// Notification `message.updated`, for subscriptions that ask with `include_edits`.
+#[derive(Serialize, JsonSchema)]
+pub struct UpdateNotification<'a> {
+    pub subscription: u64,
+    /// As it is now.
+    pub message: Message<'a>,
+    #[schemars(extend("enum" = ["edited", "unsent"]))]
+    pub change: &'static str,
+}
+
 /// Notification `watch.overflow`: the client read too slowly, and this is the last of the subscription.
 #[derive(Serialize, JsonSchema)]
 pub struct Overflow {
