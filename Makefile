@@ -1,5 +1,6 @@
 # make demo     the main job on a simulated Messages; needs Rust, make and a C compiler
 # make test     everything; installs what it needs and says so
+# make types    write examples/imsgd.d.ts again, after a change of the protocol
 # make plugins  build plugins/dist again, after a change in plugins/ or wit/
 # make lint     format and clippy
 # make bench    measure, and write docs/benchmarks.md and .json
@@ -17,17 +18,19 @@ export CACHE CARGO_TARGET_DIR
 IMSGD = $(CARGO_TARGET_DIR)/debug/imsgd
 POLICIES = allowlist pairing group chunking guests/hostile
 EXAMPLE = examples/plugins/quiet-hours
+# What the tests saw a daemon say.
+RECORDED = $(CARGO_TARGET_DIR)/recorded
 
 # What is compiled in plugins/ and for it has its own folder.
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
-.PHONY: demo test toolchain lint host policies fresh examples plugins bench macos
+.PHONY: demo test toolchain lint host contract policies fresh examples types plugins bench macos
 .NOTPARALLEL:
 
 demo:
 	cargo run --locked -- demo
 
-test: toolchain lint host policies fresh examples
+test: toolchain lint host contract policies fresh examples
 	@echo "make test: everything passed"
 
 toolchain:
@@ -42,7 +45,17 @@ lint:
 	$(IN_WASM) cargo clippy --locked --all-targets --manifest-path $(EXAMPLE)/Cargo.toml -- -D warnings
 
 host:
-	cargo test --locked
+	rm -rf $(RECORDED)
+	IMSGD_RECORD=$(RECORDED) cargo test --locked
+
+# The protocol as it is published, against what the tests of `host` saw.
+contract:
+	cargo build --locked
+	.ci/contract $(IMSGD) $(RECORDED)
+
+types:
+	cargo build --locked
+	.ci/contract $(IMSGD) --write-types
 
 policies:
 	$(IN_WASM) cargo test --locked --workspace --manifest-path plugins/Cargo.toml

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// @ts-check
 // A gateway in one file, without dependencies: hears of every message that the policies let through, prints it, and
 // answers "ping" with "pong".
 //
@@ -8,6 +9,12 @@
 //
 //   --since ROWID   begin after this row instead of with what comes
 //   --once N        exit with 0 after N messages of others
+//
+// The types are those of imsgd.d.ts beside this; they are comments, so that node runs it as it is.
+
+/** @import { Message, Methods, Notifications, WatchSubscribeParams } from "./imsgd.d.ts" */
+/** @typedef {{ [Name in keyof Notifications]: { method: Name; params: Notifications[Name] } }[keyof Notifications]} Notified */
+/** @typedef {{ method?: undefined; id: number; result?: unknown; error?: { message: string; data?: unknown } }} Answered */
 
 import net from "node:net";
 import { spawn } from "node:child_process";
@@ -15,9 +22,8 @@ import readline from "node:readline";
 
 const RECONNECT_MS = 1000;
 
-const options = { since: 0, once: 0, stdio: false, rest: [] };
-for (let args = process.argv.slice(2); args.length > 0; ) {
-  const arg = args.shift();
+const options = { since: 0, once: 0, stdio: false, rest: /** @type {string[]} */ ([]) };
+for (let args = process.argv.slice(2), arg; (arg = args.shift()) !== undefined; ) {
   if (arg === "--stdio") {
     options.stdio = true;
     options.rest = args.splice(0);
@@ -33,17 +39,19 @@ if (options.rest.length === 0 || (!options.stdio && options.rest.length > 1)) {
 // Where to resume. A message that was held and is released later has a smaller cursor: never go back.
 let cursor = options.since;
 // A gateway may hear of a row again after it resumes, never of none.
+/** @type {Set<string>} */
 const heard = new Set();
 
 let connection = connect();
 
 function connect() {
   const { input, output, close } = options.stdio ? child() : socket();
+  /** @type {Map<number, { resolve: (result: any) => void; reject: (error: Error) => void }>} */
   const pending = new Map();
   let lastId = 0;
   let isOpen = true;
 
-  const end = (why) => {
+  const end = (/** @type {string} */ why) => {
     if (!isOpen) return;
     isOpen = false;
     console.error(`gateway: ${why}; again in ${RECONNECT_MS} ms, after row ${cursor}`);
@@ -52,6 +60,12 @@ function connect() {
     setTimeout(() => (connection = connect()), RECONNECT_MS);
   };
 
+  /**
+   * @template {keyof Methods} Name
+   * @param {Name} method
+   * @param {Methods[Name]["params"]} params
+   * @returns {Promise<Methods[Name]["result"]>}
+   */
   const call = (method, params) =>
     new Promise((resolve, reject) => {
       const id = ++lastId;
@@ -59,16 +73,19 @@ function connect() {
       output.write(JSON.stringify({ jsonrpc: "2.0", id, method, params }) + "\n");
     });
 
-  const take = (line) => {
-    const { id, result, error, method, params } = JSON.parse(line);
-    if (method === "message") return hear(params.message);
+  const take = (/** @type {string} */ line) => {
+    /** @type {Notified | Answered} */
+    const said = JSON.parse(line);
+    if (said.method === "message") return hear(said.params.message);
     // The subscription is over: too slow, or the database went away. Both are resumed from.
-    if (method === "watch.overflow") return end(params.reason);
-    if (method === "error") return end(params.error.message);
-    const request = pending.get(id);
-    pending.delete(id);
-    if (error) request?.reject(new Error(`${error.message}: ${JSON.stringify(error.data)}`));
-    else request?.resolve(result);
+    if (said.method === "watch.overflow") return end(said.params.reason);
+    if (said.method === "error") return end(said.params.error.message);
+    // Others may come with a newer imsgd.
+    if (said.method !== undefined) return;
+    const request = pending.get(said.id);
+    pending.delete(said.id);
+    if (said.error) request?.reject(new Error(`${said.error.message}: ${JSON.stringify(said.error.data)}`));
+    else request?.resolve(said.result);
   };
 
   const lines = readline.createInterface({ input, crlfDelay: Infinity });
@@ -76,6 +93,7 @@ function connect() {
   lines.on("close", () => end("connection closed"));
   for (const stream of new Set([input, output])) stream.on("error", (error) => end(error.message));
 
+  /** @type {WatchSubscribeParams} */
   const subscribe = { attachments: true };
   if (cursor > 0) subscribe.since_rowid = cursor;
   call("watch.subscribe", subscribe).then(
@@ -86,17 +104,18 @@ function connect() {
 }
 
 function socket() {
-  const stream = net.connect(options.rest[0]);
+  const stream = net.connect(options.rest[0] ?? "");
   return { input: stream, output: stream, close: () => stream.destroy() };
 }
 
 function child() {
-  const [command, ...args] = options.rest;
+  const [command = "", ...args] = options.rest;
   const process = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
   process.on("error", (error) => process.stdout.destroy(error));
   return { input: process.stdout, output: process.stdin, close: () => process.stdin.end() };
 }
 
+/** @param {Message} message */
 async function hear(message) {
   cursor = Math.max(cursor, message.cursor ?? message.id);
   if (message.is_from_me || heard.has(message.guid)) return;
@@ -110,14 +129,18 @@ async function hear(message) {
   if (options.once > 0 && heard.size >= options.once) finish();
 }
 
-// Named after what it answers: however often this is tried, it is sent once.
+/**
+ * Named after what it answers: however often this is tried, it is sent once.
+ * @param {Message} message
+ * @param {string} text
+ */
 async function answer(message, text) {
   const params = { chat_id: message.chat_id, text, idempotency_key: `answer-to-${message.guid}` };
   try {
     const { id, guid } = await connection.call("send", params);
     console.log(`  answered: ${text} (row ${id}, ${guid})`);
   } catch (error) {
-    console.error(`gateway: not answered: ${error.message}`);
+    console.error(`gateway: not answered: ${error instanceof Error ? error.message : error}`);
   }
 }
 

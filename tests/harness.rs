@@ -6,6 +6,7 @@ mod daemon;
 mod guests;
 mod home;
 mod inject;
+mod record;
 
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ pub use daemon::TestDaemon;
 pub use guests::{HOSTILE, hostile_build, wrong_components};
 pub use home::{Home, signal};
 pub use inject::Injector;
+pub use record::record;
 
 /// Long enough for a machine that is busy with everything else; what takes longer has failed.
 pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, FRIEND, FRIENDS, Home, TestDaemon};
+use crate::harness::{Client, FRIEND, FRIENDS, Home, TestDaemon, record};
 
 /// Sends a line and checks the error that comes back.
 fn check(client: &mut Client, line: &str, id: Value, code: i64, data: &str) {
@@ -285,6 +285,7 @@ fn a_client_that_never_reads_delays_nobody_and_can_resume() {
         line.clear();
         slow.read_line(&mut line).unwrap();
         let notification: Value = serde_json::from_str(&line).unwrap();
+        record(&notification);
         let params = &notification["params"];
         match notification["method"].as_str() {
             Some("message") => seen.push(params["message"]["id"].as_i64().unwrap()),
@@ -316,6 +317,8 @@ fn history_and_chats_show_what_the_database_has() {
     let mut client = daemon.connect();
     let chats = client.ok("chats.list", json!({}));
     assert_eq!((&chats["chats"][0]["id"], &chats["chats"][0]["identifier"]), (&json!(chat), &json!(FRIEND)));
+    let group = client.ok("chats.get", json!({"chat_id": chat}));
+    assert_eq!((&group["id"], &group["participants"]), (&json!(chat), &json!([FRIEND])));
     let history = client.ok("messages.history", json!({"chat_id": chat}));
     let texts: Vec<_> = history["messages"].as_array().unwrap().iter().map(|message| &message["text"]).collect();
     assert_eq!(texts, ["second", "first"]);

@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use serde_json::{Value, json};
 
 use super::DEADLINE;
+use super::record::Recorder;
 
 pub struct Client {
     input: Option<Box<dyn Input>>,
@@ -19,6 +20,7 @@ pub struct Client {
     answers: Vec<Value>,
     notifications: VecDeque<Value>,
     last_id: i64,
+    recorder: Option<Recorder>,
 }
 
 /// A JSON-RPC error.
@@ -62,6 +64,7 @@ impl Client {
             answers: Vec::new(),
             notifications: VecDeque::new(),
             last_id: 0,
+            recorder: Recorder::wanted(),
         }
     }
 
@@ -71,6 +74,9 @@ impl Client {
     }
 
     pub fn write_line(&mut self, line: &str) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.asked(line);
+        }
         self.write(format!("{line}\n").as_bytes());
     }
 
@@ -89,7 +95,11 @@ impl Client {
                 if self.seen.len() > 20 {
                     self.seen.pop_front();
                 }
-                Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
+                let line = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.said(&line);
+                }
+                Some(line)
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => None,
             Err(mpsc::RecvTimeoutError::Timeout) => {

@@ -1,0 +1,1375 @@
+// The protocol of imsgd: JSON-RPC 2.0, one object a line. Made from `imsgd rpc --discover` by `make types`;
+// do not edit.
+
+/**
+ * All of the protocol.
+ */
+export interface Imsgd {
+  methods: Methods;
+  notifications: Notifications;
+  errorData: ErrorData;
+}
+/**
+ * What each method takes and gives, by name.
+ */
+export interface Methods {
+  /**
+   * What this program is and what it can do now. Nobody needs to call it, and everybody may again.
+   */
+  initialize: {
+    params: InitializeParams;
+    result: Status;
+  };
+  /**
+   * The same as `initialize`.
+   */
+  status: {
+    params: Record<string, never>;
+    result: Status;
+  };
+  /**
+   * Ends a subscription. Nothing of it follows the answer.
+   */
+  "watch.unsubscribe": {
+    params: WatchUnsubscribeParams;
+    result: Unsubscribed;
+  };
+  /**
+   * Chats, the one with the newest message first.
+   */
+  "chats.list": {
+    params: ChatsListParams;
+    result: Chats;
+  };
+  /**
+   * One chat.
+   */
+  "chats.get": {
+    params: ChatsGetParams;
+    result: Group;
+  };
+  /**
+   * How many messages there are, by chat, sender, service and day.
+   */
+  "messages.stats": {
+    params: MessagesStatsParams;
+    result: MessageStats;
+  };
+  /**
+   * Messages of a chat, the newest first, whatever the policies said of them.
+   */
+  "messages.history": {
+    params: MessagesHistoryParams;
+    result: Messages;
+  };
+  /**
+   * Messages with a text, the newest first, whatever the policies said of them.
+   */
+  "messages.search": {
+    params: MessagesSearchParams;
+    result: Messages;
+  };
+  /**
+   * What was delivered after a row, page by page.
+   */
+  "messages.after": {
+    params: MessagesAfterParams;
+    result: MessagesPage;
+  };
+  /**
+   * Messages that are to be sent later, the next one first.
+   */
+  "messages.scheduled": {
+    params: MessagesScheduledParams;
+    result: ScheduledMessages;
+  };
+  /**
+   * Begins a subscription: from now on its notifications come.
+   */
+  "watch.subscribe": {
+    params: WatchSubscribeParams;
+    result: Subscribed;
+  };
+  /**
+   * What Messages wrote down about a message that was sent.
+   */
+  "message.send_status": {
+    params: MessageSendStatusParams;
+    result: Delivery;
+  };
+  /**
+   * Bytes of an attachment, one piece after the other.
+   */
+  "attachments.read": {
+    params: AttachmentsReadParams;
+    result: AttachmentPiece;
+  };
+  /**
+   * Sends a message, and answers once it is seen in the database: within a second mostly, after 8 at most, and later only where Messages itself hangs.
+   */
+  send: {
+    params: SendParams;
+    result: Sent;
+  };
+  /**
+   * Strangers who wait, and who was let in.
+   */
+  "pairing.list": {
+    params: Record<string, never>;
+    result: Pairings;
+  };
+  /**
+   * Lets a stranger in, and delivers what was held of theirs.
+   */
+  "pairing.approve": {
+    params: PairingApproveParams;
+    result: Approved;
+  };
+  /**
+   * Turns a stranger's request down.
+   */
+  "pairing.deny": {
+    params: PairingDenyParams;
+    result: Denied;
+  };
+  /**
+   * Takes an approval back.
+   */
+  "pairing.revoke": {
+    params: PairingRevokeParams;
+    result: Revoked;
+  };
+  /**
+   * What became of one message, who decided, and why.
+   */
+  "journal.explain": {
+    params: JournalExplainParams;
+    result: Explanation;
+  };
+  /**
+   * The policies, in the order in which they are asked.
+   */
+  "plugins.list": {
+    params: Record<string, never>;
+    result: Plugins;
+  };
+  /**
+   * Reads configuration and plugins anew, now.
+   */
+  "plugins.reload": {
+    params: Record<string, never>;
+    result: Reloaded;
+  };
+  /**
+   * The OpenRPC document of all this.
+   */
+  "rpc.discover": {
+    params: Record<string, never>;
+    result: {
+      [k: string]: unknown | undefined;
+    };
+  };
+}
+/**
+ * Parameters of `initialize`.
+ */
+export interface InitializeParams {
+  /**
+   * The version that the client speaks. Default: 1.
+   */
+  protocol_version?: number;
+}
+/**
+ * What this program is, what it can do now, and how it has been doing.
+ */
+export interface Status {
+  version: string;
+  /**
+   * The version of the protocol, not of the program.
+   */
+  protocol_version: number;
+  database: Database;
+  bridge: Bridge;
+  contacts: Contacts;
+  /**
+   * What can be called now.
+   */
+  methods: string[];
+  /**
+   * What is known, also what can only be refused.
+   */
+  supported_methods: string[];
+  capabilities: Capabilities;
+  imsgd: DaemonState;
+}
+/**
+ * The database of Messages.
+ */
+export interface Database {
+  path: string;
+  ready: boolean;
+  /**
+   * Where it is ready.
+   */
+  features?: DatabaseFeatures;
+  /**
+   * Where it is not: why, and what to do.
+   */
+  error?: string;
+}
+/**
+ * What the columns of the database allow.
+ */
+export interface DatabaseFeatures {
+  unread_state: boolean;
+  scheduled_messages: boolean;
+  reactions: boolean;
+  reply_context: boolean;
+  routing_metadata: boolean;
+  balloon_payloads: boolean;
+}
+/**
+ * The private bridge of `imsg`, which imsgd does not have.
+ */
+export interface Bridge {
+  ready: boolean;
+  error: string;
+}
+export interface Contacts {
+  available: boolean;
+}
+export interface Capabilities {
+  engine: Engine;
+  /**
+   * By name, which version of each.
+   */
+  features: {
+    [k: string]: number | undefined;
+  };
+}
+export interface Engine {
+  version: string;
+}
+/**
+ * How the daemon itself is doing.
+ */
+export interface DaemonState {
+  pid: number;
+  config: ConfigState;
+  state_dir: string;
+  /**
+   * The newest row that has been judged. Nothing before the first look.
+   */
+  head: number | null;
+  /**
+   * How many there are now.
+   */
+  subscriptions: number;
+  /**
+   * How many messages are held.
+   */
+  held: number;
+  /**
+   * How often each verdict was given since the start.
+   */
+  verdicts: {
+    [k: string]: number | undefined;
+  };
+  last_error: string | null;
+  plugins: Plugin[];
+}
+/**
+ * The configuration in force.
+ */
+export interface ConfigState {
+  path: string;
+  /**
+   * Why the file as it is now is not the one in force.
+   */
+  error: string | null;
+}
+/**
+ * A policy, and how it does.
+ */
+export interface Plugin {
+  name: string;
+  /**
+   * `bundled`, or its file.
+   */
+  source: string;
+  /**
+   * What it answers to.
+   */
+  interfaces: string[];
+  /**
+   * `broken`: it judges nothing, and what it would judge is held. `refused`: it never could be loaded.
+   */
+  state: "ready" | "broken" | "refused";
+  calls: number;
+  failures: number;
+  /**
+   * Microseconds for a call, on average.
+   */
+  mean_us: number;
+  /**
+   * The last lines that it wrote.
+   */
+  log: PluginLogLine[];
+  version?: string;
+  loaded_at?: string;
+  /**
+   * Why it judges nothing.
+   */
+  broken?: string;
+  /**
+   * Why its newest file is not in force.
+   */
+  refused?: string;
+  last_failure?: string;
+}
+/**
+ * A line that a policy wrote.
+ */
+export interface PluginLogLine {
+  at: string;
+  level: string;
+  text: string;
+}
+/**
+ * Parameters of `watch.unsubscribe`.
+ */
+export interface WatchUnsubscribeParams {
+  /**
+   * The number that `watch.subscribe` gave. At least 1.
+   */
+  subscription: number;
+}
+/**
+ * A subscription is over, and nothing of it follows. Also where there was none.
+ */
+export interface Unsubscribed {
+  ok: boolean;
+}
+/**
+ * Parameters of `chats.list`.
+ */
+export interface ChatsListParams {
+  /**
+   * How many at most. Default: 20. At least 1.
+   */
+  limit?: number;
+  /**
+   * Only chats with unread messages. Default: false.
+   */
+  unread_only?: boolean;
+}
+/**
+ * Chats, the one with the newest message first.
+ */
+export interface Chats {
+  chats: Chat[];
+}
+/**
+ * A chat, as lists have it.
+ */
+export interface Chat {
+  /**
+   * Its row in the database of Messages.
+   */
+  id: number;
+  /**
+   * What a person would call it: its display name, else its identifier.
+   */
+  name: string;
+  identifier: string;
+  guid?: string;
+  /**
+   * As stored; the identifier where there is none.
+   */
+  display_name: string;
+  service: string;
+  is_group: boolean;
+  last_message_at: string;
+  /**
+   * The others in it.
+   */
+  participants: string[];
+  account_id?: string;
+  account_login?: string;
+  /**
+   * Which of the owner's addresses was used last.
+   */
+  last_addressed_handle?: string;
+  /**
+   * Absent where the database does not tell what was read.
+   */
+  unread_count?: number;
+}
+/**
+ * Parameters of `chats.get`.
+ */
+export interface ChatsGetParams {
+  /**
+   * The chat's row. At least 1.
+   */
+  chat_id: number;
+}
+/**
+ * One chat, without what only lists have.
+ */
+export interface Group {
+  /**
+   * Its row in the database of Messages.
+   */
+  id: number;
+  identifier: string;
+  guid: string;
+  /**
+   * The display name, which may be empty; the identifier where there is none.
+   */
+  name: string;
+  service: string;
+  is_group: boolean;
+  /**
+   * The others in it.
+   */
+  participants: string[];
+  account_id?: string;
+  account_login?: string;
+  /**
+   * Which of the owner's addresses was used last.
+   */
+  last_addressed_handle?: string;
+}
+/**
+ * Parameters of `messages.stats`.
+ */
+export interface MessagesStatsParams {
+  /**
+   * Only this chat, by its row. Absent: all chats. At least 1.
+   */
+  chat_id?: number;
+  /**
+   * An IANA name, for `dates`. Absent: the zone of the machine.
+   */
+  time_zone?: string;
+  /**
+   * Also count attachments. Default: false.
+   */
+  include_media?: boolean;
+}
+/**
+ * How many messages there are. Tapbacks and previews of links are not counted. The greatest count comes first, but
+ * `dates` begin with the earliest.
+ */
+export interface MessageStats {
+  total_messages: number;
+  sent_messages: number;
+  received_messages: number;
+  /**
+   * Whose midnights separate the days.
+   */
+  time_zone: string;
+  chats: ChatCount[];
+  /**
+   * Of received messages.
+   */
+  senders: SenderCount[];
+  services: ServiceCount[];
+  dates: DateCount[];
+  /**
+   * Only where it was asked for.
+   */
+  media?: MediaStats;
+}
+export interface ChatCount {
+  chat_id: number;
+  identifier: string;
+  name: string;
+  service: string;
+  message_count: number;
+}
+export interface SenderCount {
+  handle: string;
+  message_count: number;
+}
+export interface ServiceCount {
+  service: string;
+  message_count: number;
+}
+export interface DateCount {
+  /**
+   * Year, month and day.
+   */
+  date: string;
+  message_count: number;
+}
+/**
+ * How many attachments there are.
+ */
+export interface MediaStats {
+  total_attachments: number;
+  total_bytes: number;
+  types: MediaTypeCount[];
+  chats: ChatMediaCount[];
+}
+export interface MediaTypeCount {
+  uti: string;
+  mime_type: string;
+  attachment_count: number;
+  total_bytes: number;
+}
+export interface ChatMediaCount {
+  chat_id: number;
+  identifier: string;
+  name: string;
+  attachment_count: number;
+  total_bytes: number;
+}
+/**
+ * Parameters of `messages.history`.
+ */
+export interface MessagesHistoryParams {
+  /**
+   * The chat's row. At least 1.
+   */
+  chat_id: number;
+  /**
+   * How many at most. Default: 50. At least 1.
+   */
+  limit?: number;
+  /**
+   * Only messages from these handles. Absent or empty: from anybody.
+   */
+  participants?: string[];
+  /**
+   * Not before this time.
+   */
+  start?: string;
+  /**
+   * Before this time.
+   */
+  end?: string;
+  /**
+   * Fill `attachments` of each message. Default: false.
+   */
+  attachments?: boolean;
+  /**
+   * Also offer a converted file for what models cannot read, where a converter is at hand. Default: false.
+   */
+  convert_attachments?: boolean;
+}
+/**
+ * Messages, the newest first.
+ */
+export interface Messages {
+  messages: Message[];
+}
+/**
+ * A message. Fields without a value are left out.
+ */
+export interface Message {
+  /**
+   * Its row in the database of Messages.
+   */
+  id: number;
+  /**
+   * The chat's row; 0 where Messages has not put it into a chat.
+   */
+  chat_id: number;
+  guid: string;
+  /**
+   * Phone number or e-mail address of who wrote it.
+   */
+  sender: string;
+  text: string;
+  is_from_me: boolean;
+  created_at: string;
+  /**
+   * Empty unless attachments were asked for.
+   */
+  attachments: Attachment[];
+  /**
+   * Tapbacks that stand. Subscriptions fill this only with `include_reactions`.
+   */
+  reactions: Reaction[];
+  chat_identifier: string;
+  chat_guid: string;
+  chat_name: string;
+  /**
+   * The others in the chat.
+   */
+  participants: string[];
+  is_group: boolean;
+  /**
+   * What carried it, as `iMessage`, `SMS` or `RCS`.
+   */
+  service: string;
+  /**
+   * The message that this one answers.
+   */
+  reply_to_guid?: string;
+  /**
+   * The first message of the thread.
+   */
+  thread_originator_guid?: string;
+  /**
+   * Which part of that message the thread is about.
+   */
+  thread_originator_part?: string;
+  /**
+   * What the answered message says, where it is in the database.
+   */
+  reply_to_text?: string;
+  reply_to_sender?: string;
+  /**
+   * Which of the owner's addresses it was sent to or from.
+   */
+  destination_caller_id?: string;
+  /**
+   * The extension that shows it, for link previews, polls and the like.
+   */
+  balloon_bundle_id?: string;
+  /**
+   * The preview of the link in the text, which is a row of its own in the database.
+   */
+  url_preview?: UrlPreview;
+  /**
+   * Received messages: has the owner read it?
+   */
+  is_read?: boolean;
+  date_read?: string;
+  /**
+   * True for the row of a tapback.
+   */
+  is_reaction?: boolean;
+  reaction_type?: "love" | "like" | "dislike" | "laugh" | "emphasis" | "question" | "custom";
+  reaction_emoji?: string;
+  /**
+   * False where the tapback was taken back.
+   */
+  is_reaction_add?: boolean;
+  /**
+   * The message that the tapback is about.
+   */
+  reacted_to_guid?: string;
+  /**
+   * Notifications: everything up to this row has been delivered.
+   */
+  cursor?: number;
+  /**
+   * Delivered messages of others: what the policies said.
+   */
+  policy?: MessagePolicy;
+}
+/**
+ * A file that came with a message.
+ */
+export interface Attachment {
+  /**
+   * What `attachments.read` takes.
+   */
+  guid?: string;
+  /**
+   * As the database has it, often beginning with `~/`.
+   */
+  filename: string;
+  /**
+   * The name that the sender gave it.
+   */
+  transfer_name: string;
+  uti: string;
+  mime_type: string;
+  total_bytes: number;
+  is_sticker: boolean;
+  /**
+   * Where it is on the machine of imsgd.
+   */
+  original_path: string;
+  /**
+   * Is there no such file? Messages may not have fetched it yet.
+   */
+  missing: boolean;
+  /**
+   * Where it is in a form that models take. Only where that was asked for and could be made.
+   */
+  converted_path?: string;
+  converted_mime_type?: string;
+  /**
+   * How far Messages is with the file, as it wrote it down.
+   */
+  transfer_state?:
+    | "archiving"
+    | "waiting_for_accept"
+    | "accepted"
+    | "preparing"
+    | "transferring"
+    | "finalizing"
+    | "finished"
+    | "error"
+    | "recoverable_error";
+}
+/**
+ * A tapback that stands.
+ */
+export interface Reaction {
+  /**
+   * The tapback's row.
+   */
+  id: number;
+  type: "love" | "like" | "dislike" | "laugh" | "emphasis" | "question" | "custom";
+  emoji: string;
+  sender: string;
+  is_from_me: boolean;
+  created_at: string;
+}
+/**
+ * The row of a link's preview.
+ */
+export interface UrlPreview {
+  id: number;
+  guid: string;
+  balloon_bundle_id: string;
+  created_at: string;
+}
+/**
+ * What the policies said of a message.
+ */
+export interface MessagePolicy {
+  /**
+   * Where it goes: subscriptions pick by it.
+   */
+  route: string;
+  labels: string[];
+  /**
+   * The policy that admitted it.
+   */
+  decided_by?: string;
+  /**
+   * `live`, `catch-up` (written while nobody watched) or `backfill` (an old one that a sync wrote only now).
+   */
+  arrival: "live" | "catch-up" | "backfill";
+  /**
+   * True where it was held before, and released.
+   */
+  held?: boolean;
+  /**
+   * Messages of the same chat that were observed, but not delivered, since the last one that was.
+   */
+  context: ContextMessage[];
+}
+/**
+ * An observed message that rides along with a delivered one.
+ */
+export interface ContextMessage {
+  id: number;
+  guid: string;
+  sender: string;
+  text: string;
+  created_at: string;
+  /**
+   * How many attachments it has.
+   */
+  attachments: number;
+}
+/**
+ * Parameters of `messages.search`.
+ */
+export interface MessagesSearchParams {
+  /**
+   * What to look for; spaces around it do not count.
+   */
+  query: string;
+  /**
+   * Whether the text contains it, or is exactly it. Default: "contains".
+   */
+  match?: "contains" | "exact";
+  /**
+   * How many at most. Default: 50. At least 1. At most 100.
+   */
+  limit?: number;
+}
+/**
+ * Parameters of `messages.after`.
+ */
+export interface MessagesAfterParams {
+  /**
+   * Rows after this one; 0, or -1, for all. Go on with `next_rowid` of the answer. At least -1.
+   */
+  since_rowid: number;
+  /**
+   * Only this chat, by its row. Absent: all chats. At least 1.
+   */
+  chat_id?: number;
+  /**
+   * How many at most. Default: 100. At least 1. At most 500.
+   */
+  limit?: number;
+  /**
+   * Fill `attachments` of each message. Default: false.
+   */
+  attachments?: boolean;
+  /**
+   * Also offer a converted file for what models cannot read, where a converter is at hand. Default: false.
+   */
+  convert_attachments?: boolean;
+  /**
+   * Also give the rows of tapbacks. Default: false.
+   */
+  include_reactions?: boolean;
+}
+/**
+ * What follows a row, in the order of rows.
+ */
+export interface MessagesPage {
+  messages: Message[];
+  /**
+   * The last row that was looked at, which is where to go on: `since_rowid` of the next request.
+   */
+  next_rowid: number;
+  /**
+   * Is there more? A page may be empty and yet have more after it.
+   */
+  has_more: boolean;
+}
+/**
+ * Parameters of `messages.scheduled`.
+ */
+export interface MessagesScheduledParams {
+  /**
+   * How many at most. Default: 50. At least 1.
+   */
+  limit?: number;
+}
+/**
+ * Messages that are to be sent later, the next one first.
+ */
+export interface ScheduledMessages {
+  messages: ScheduledMessage[];
+}
+/**
+ * A message that is to be sent later.
+ */
+export interface ScheduledMessage {
+  id: number;
+  guid: string;
+  chat_id: number;
+  chat_identifier: string;
+  chat_guid: string;
+  chat_name: string;
+  text: string;
+  service: string;
+  scheduled_at: string;
+  /**
+   * As Messages wrote it.
+   */
+  schedule_type: number;
+  /**
+   * As Messages wrote it.
+   */
+  schedule_state: number;
+}
+/**
+ * Parameters of `watch.subscribe`.
+ */
+export interface WatchSubscribeParams {
+  /**
+   * Only this chat, by its row. Absent: all chats. At least 1.
+   */
+  chat_id?: number;
+  /**
+   * First what came after this row. Absent or 0: only what comes; -1: everything.
+   */
+  since_rowid?: number;
+  /**
+   * Only messages from these handles. Absent or empty: from anybody.
+   */
+  participants?: string[];
+  /**
+   * Not before this time.
+   */
+  start?: string;
+  /**
+   * Before this time.
+   */
+  end?: string;
+  /**
+   * Fill `attachments` of each message. Default: false.
+   */
+  attachments?: boolean;
+  /**
+   * Also offer a converted file for what models cannot read, where a converter is at hand. Default: false.
+   */
+  convert_attachments?: boolean;
+  /**
+   * Also give the rows of tapbacks. Default: false.
+   */
+  include_reactions?: boolean;
+  /**
+   * How long a row may wait for its other parts. Default: 500. At least 0.
+   */
+  debounce_ms?: number;
+  /**
+   * How many messages may wait for this subscriber before it is cut off with `watch.overflow`. Default: 256. At least 1. At most 4096.
+   */
+  buffer_limit?: number;
+  /**
+   * Only these routes; `group:*` stands for all that begin so. Absent or empty: all.
+   */
+  routes?: string[];
+  /**
+   * Also old messages that a sync or a restore wrote only now. Default: false.
+   */
+  include_backfill?: boolean;
+}
+/**
+ * A subscription began. Its first notification comes after this answer.
+ */
+export interface Subscribed {
+  /**
+   * Its number, which is in each of its notifications and ends it.
+   */
+  subscription: number;
+  buffer_limit: number;
+}
+/**
+ * Parameters of `message.send_status`.
+ */
+export interface MessageSendStatusParams {
+  /**
+   * The message that was sent, as `send` named it.
+   */
+  guid: string;
+}
+/**
+ * What Messages wrote down about a message that was sent.
+ */
+export interface Delivery {
+  ok: boolean;
+  /**
+   * As stored; as asked where it is not in the database.
+   */
+  guid: string;
+  /**
+   * `pending` also where it is not in the database.
+   */
+  send_state: "pending" | "sent" | "delivered" | "failed";
+  service: string | null;
+  checked_at: string;
+  delivered_at?: string;
+  /**
+   * Nothing where it is not in the database.
+   */
+  status_fields: StatusFields | null;
+}
+/**
+ * The columns of its row; what the database does not have is false or 0.
+ */
+export interface StatusFields {
+  is_sent: boolean;
+  is_delivered: boolean;
+  is_finished: boolean;
+  error: number;
+  date_delivered: string | null;
+  date_read: string | null;
+  is_delayed: boolean;
+  is_prepared: boolean;
+  is_pending_satellite_send: boolean;
+  was_downgraded: boolean;
+}
+/**
+ * Parameters of `attachments.read`.
+ */
+export interface AttachmentsReadParams {
+  /**
+   * The attachment, as its object in a message has it.
+   */
+  guid: string;
+  /**
+   * Where to begin, in bytes. Default: 0. At least 0.
+   */
+  offset?: number;
+  /**
+   * How many bytes at most. Default: 262144. At least 1. At most 1048576.
+   */
+  length?: number;
+  /**
+   * Of the converted file, where the attachment is of a form that is converted. Default: false.
+   */
+  converted?: boolean;
+}
+/**
+ * A piece of a file.
+ */
+export interface AttachmentPiece {
+  guid: string;
+  /**
+   * Where the piece begins, in bytes.
+   */
+  offset: number;
+  /**
+   * How many bytes it has.
+   */
+  length: number;
+  /**
+   * Of the file as it is on disk.
+   */
+  total_bytes: number;
+  /**
+   * Does nothing follow this piece?
+   */
+  eof: boolean;
+  /**
+   * The bytes, as base64 with padding.
+   */
+  data: string;
+  mime_type: string;
+  uti: string;
+  transfer_name: string;
+  /**
+   * Are the bytes those of the converted file? Type and name are its own then.
+   */
+  converted: boolean;
+}
+/**
+ * Parameters of `send`.
+ */
+export interface SendParams {
+  /**
+   * A phone number, an e-mail address or a contact's name. This, or exactly one chat selector.
+   */
+  to?: string;
+  /**
+   * The chat's row. At least 1.
+   */
+  chat_id?: number;
+  /**
+   * The chat's identifier.
+   */
+  chat_identifier?: string;
+  /**
+   * The chat's GUID.
+   */
+  chat_guid?: string;
+  /**
+   * What to say. This, or `file`, or both.
+   */
+  text?: string;
+  /**
+   * A file on the machine where imsgd runs.
+   */
+  file?: string;
+  /**
+   * How to send to a recipient. Default: "auto".
+   */
+  service?: "auto" | "imessage" | "sms";
+  /**
+   * `bridge` is refused: imsgd has no private bridge into Messages. Default: "auto".
+   */
+  transport?: "auto" | "applescript" | "bridge";
+  /**
+   * The country that a number without a prefix is of, as in `US`. Absent: the owner's.
+   */
+  region?: string;
+  /**
+   * Try SMS where a number has no iMessage, after a first attempt that surely did not leave. Default: true.
+   */
+  allow_sms_fallback?: boolean;
+  /**
+   * Taken and not used: AppleScript sends plain text.
+   */
+  text_formatting?: {}[];
+  /**
+   * Refused unless empty: AppleScript cannot send threaded replies.
+   */
+  reply_to?: string;
+  /**
+   * Between 1 and 256 bytes. With the same key a message leaves only once.
+   */
+  idempotency_key?: string;
+}
+/**
+ * A message left. What was not observed, because the database cannot be read, is left out.
+ */
+export interface Sent {
+  /**
+   * Always true: a failure is an error.
+   */
+  ok: boolean;
+  transport: "applescript";
+  /**
+   * The row of the message, or of its last piece.
+   */
+  id?: number;
+  guid?: string;
+  /**
+   * The same as `guid`.
+   */
+  message_id?: string;
+  service?: string;
+  chat_guid?: string;
+  chat_id?: number;
+  /**
+   * All pieces, where a long text was cut or a file came with it.
+   */
+  parts: SentPart[];
+}
+/**
+ * One piece of what left.
+ */
+export interface SentPart {
+  id: number;
+  guid: string;
+}
+/**
+ * Strangers who wait, and who was let in.
+ */
+export interface Pairings {
+  pending: PairingRequest[];
+  /**
+   * Addresses that were let in with a code.
+   */
+  paired: string[];
+}
+/**
+ * A stranger who was given a code.
+ */
+export interface PairingRequest {
+  code: string;
+  address: string;
+  requested_at: string;
+  expires_at: string;
+}
+/**
+ * Parameters of `pairing.approve`.
+ */
+export interface PairingApproveParams {
+  /**
+   * The code that the stranger was given.
+   */
+  code: string;
+}
+/**
+ * A stranger was let in.
+ */
+export interface Approved {
+  ok: boolean;
+  address: string;
+  /**
+   * How many messages that waited were judged again.
+   */
+  released: number;
+}
+/**
+ * Parameters of `pairing.deny`.
+ */
+export interface PairingDenyParams {
+  /**
+   * The code that the stranger was given.
+   */
+  code: string;
+}
+/**
+ * A request was turned down.
+ */
+export interface Denied {
+  ok: boolean;
+  address: string;
+}
+/**
+ * Parameters of `pairing.revoke`.
+ */
+export interface PairingRevokeParams {
+  /**
+   * Who was let in, as `pairing.list` has it.
+   */
+  address: string;
+}
+/**
+ * An approval was taken back.
+ */
+export interface Revoked {
+  ok: boolean;
+  was_paired: boolean;
+}
+/**
+ * Parameters of `journal.explain`.
+ */
+export interface JournalExplainParams {
+  /**
+   * The message. This, or `rowid`.
+   */
+  guid?: string;
+  /**
+   * The message's row.
+   */
+  rowid?: number;
+}
+/**
+ * What became of one message.
+ */
+export interface Explanation {
+  /**
+   * Do the database or the journal know it? Where not, only `story` follows.
+   */
+  found: boolean;
+  id?: number;
+  guid?: string;
+  sender?: string;
+  /**
+   * 0 where it is in no chat.
+   */
+  chat_id?: number;
+  verdict?: "delivered" | "observed" | "held" | "rejected" | "dropped" | "folded" | "echo" | "unjoined";
+  reason?: string;
+  /**
+   * Absent where no policy had an opinion.
+   */
+  decided_by?: Decider;
+  route?: string;
+  labels?: string[];
+  arrival?: "live" | "catch-up" | "backfill";
+  sent_at?: string;
+  seen_at?: string;
+  /**
+   * Microseconds that the policies took.
+   */
+  judged_us?: number;
+  /**
+   * The same in sentences, for people.
+   */
+  story: string[];
+}
+/**
+ * A policy, and which version of it.
+ */
+export interface Decider {
+  name: string;
+  version: string;
+}
+/**
+ * The policies, in the order in which they are asked.
+ */
+export interface Plugins {
+  plugins: Plugin[];
+}
+/**
+ * What reading configuration and plugins anew has changed.
+ */
+export interface Reloaded {
+  /**
+   * Was nothing refused?
+   */
+  ok: boolean;
+  changed: string[];
+  removed: string[];
+  refused: RefusedPlugin[];
+}
+/**
+ * A plugin that was not taken. Where an older version ran, it still does.
+ */
+export interface RefusedPlugin {
+  name: string;
+  reason: string;
+}
+/**
+ * What the server says without being asked: its `params`, by method.
+ */
+export interface Notifications {
+  /**
+   * A message came, or is replayed.
+   */
+  message: MessageNotification;
+  /**
+   * The client read too slowly. What was waiting has been sent; this is the last of the subscription.
+   */
+  "watch.overflow": Overflow;
+  /**
+   * The stream broke off. This is the last of the subscription.
+   */
+  error: StreamError;
+}
+/**
+ * Notification `message`.
+ */
+export interface MessageNotification {
+  subscription: number;
+  message: Message;
+}
+/**
+ * Notification `watch.overflow`: the client read too slowly, and this is the last of the subscription.
+ */
+export interface Overflow {
+  subscription: number;
+  /**
+   * Subscribe with this as `since_rowid` to miss nothing.
+   */
+  resume_after_rowid: number;
+  reason: "buffer_limit_exceeded";
+  /**
+   * Always true.
+   */
+  terminal: boolean;
+}
+/**
+ * Notification `error`: the stream broke off, and this is the last of the subscription.
+ */
+export interface StreamError {
+  subscription: number;
+  error: StreamFailure;
+  /**
+   * Always true.
+   */
+  terminal: boolean;
+}
+/**
+ * Why a stream broke off.
+ */
+export interface StreamFailure {
+  message: string;
+  /**
+   * A code of errors, as -32002 for the database.
+   */
+  code: number;
+}
+/**
+ * What an error carries as `data` where that is an object, by code. Where it is none, it is a text.
+ */
+export interface ErrorData {
+  "-32603": DeliveryFailure;
+  "-32001": DeliveryFailure;
+  "-32002": DatabaseUnavailable;
+}
+/**
+ * How far a send came that failed.
+ */
+export interface DeliveryFailure {
+  /**
+   * Can it be sent again without a risk that it is delivered twice?
+   */
+  retry_safe: boolean;
+  /**
+   * `not_started`: it surely did not leave. `may_have_completed`: nobody can know.
+   */
+  disposition: "not_started" | "may_have_completed";
+  transport: "applescript" | "bridge_v2";
+  operation: string;
+  /**
+   * What happened, in one line without the message's text.
+   */
+  detail: string;
+}
+/**
+ * Why the database of Messages cannot be read now.
+ */
+export interface DatabaseUnavailable {
+  path: string | null;
+  /**
+   * What happened, and what to do.
+   */
+  detail: string;
+  /**
+   * Can the same request succeed later?
+   */
+  retryable: boolean;
+}
