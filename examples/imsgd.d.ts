@@ -161,6 +161,13 @@ export interface Methods {
     result: Reloaded;
   };
   /**
+   * Says how this connection takes the parameters of the requests that follow.
+   */
+  "connection.compat": {
+    params: ConnectionCompatParams;
+    result: ConnectionCompat;
+  };
+  /**
    * The OpenRPC document of all this.
    */
   "rpc.discover": {
@@ -1271,6 +1278,22 @@ export interface Reloaded {
 export interface RefusedPlugin {
   name: string;
   reason: string;
+}
+/**
+ * Parameters of `connection.compat`.
+ */
+export interface ConnectionCompatParams {
+  /**
+   * `0.9`: take parameters as imsg 0.3 to 0.9 did, as far as it is safe. `0.15`: strictly. Default: "0.15".
+   */
+  version?: "0.15" | "0.9";
+}
+/**
+ * How the connection takes parameters from now on.
+ */
+export interface ConnectionCompat {
+  ok: boolean;
+  version: "0.15" | "0.9";
 }
 /**
  * What the server says without being asked: its `params`, by method.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub use client::Client;
 pub use daemon::TestDaemon;
 pub use guests::{HOSTILE, hostile_build, wrong_components};
-pub use home::{Home, signal};
+pub use home::{Home, Stdio, signal};
 pub use inject::Injector;
 pub use record::record;
 

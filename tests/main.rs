@@ -22,6 +22,7 @@ mod edits;
 mod events;
 mod groups;
 mod inbound;
+mod legacy;
 mod outbound;
 mod owner;
 mod pairing;

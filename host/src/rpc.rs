@@ -4,6 +4,7 @@
 pub mod discover;
 pub mod envelope;
 pub mod error;
+pub mod legacy;
 pub mod param;
 pub mod params;
 pub mod wire;
@@ -172,6 +173,9 @@ const METHODS: &[Method] = &[
     Method::new("contacts.lookup", Lane::Read, local::ADDRESS)
         .gives::<wire::local::ContactName<'_>>()
         .about("The name that the owner's contacts have for an address, after another look at them."),
+    Method::new(legacy::METHOD, Lane::Control, legacy::COMPAT)
+        .gives::<wire::watch::Compat>()
+        .about("Says how this connection takes the parameters of the requests that follow."),
     Method::new("rpc.discover", Lane::Control, &[])
         .gives::<Map<String, Value>>()
         .about("The OpenRPC document of all this."),
@@ -231,13 +235,14 @@ pub fn lane(name: &str) -> Lane {
 impl Service {
     /// Carries out one request, all but the two that belong to a connection (`watch.*`).
     pub async fn call(&self, request: envelope::Request) -> Answer {
+        let is_legacy = request.is_legacy;
         let Some(method) = method(&request.method) else { return Err(not_here(&request.method)) };
         let params = Params::new(method.name, request.params, method.params)?;
         match method.name {
             "initialize" => status::initialize(self, &params).await,
             "status" => status::status(self).await,
             "messages.after" => messages::after(self, params).await,
-            "send" => send::send(self, params).await,
+            "send" => send::send(self, params, is_legacy).await,
             "pairing.list" => pairing::list(self).await,
             "pairing.approve" => pairing::approve(self, &params).await,
             "pairing.deny" => pairing::deny(self, &params).await,

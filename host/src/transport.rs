@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::rpc::envelope::{self, Request};
 use crate::rpc::error::RpcError;
 use crate::rpc::watch::{Stream, Subscribe, unsubscribed};
-use crate::rpc::{self, Answer, Lane, Service, lane, wire};
+use crate::rpc::{self, Answer, Lane, Service, lane, legacy, wire};
 use line::{Input, Lines};
 
 /// Requests that one connection may have under way, waiting or running. Those of the control lane have room of their
@@ -86,6 +86,7 @@ pub async fn serve(
     let control_worker = tokio::spawn(work_control(service.clone(), output.clone(), control_queue, closing.1));
     let mutation_worker = tokio::spawn(work_mutations(service.clone(), output.clone(), mutation_queue));
     let mut connection = Connection {
+        is_legacy: false,
         service: service.clone(),
         output,
         outstanding: Arc::new(Semaphore::new(OUTSTANDING)),
@@ -127,6 +128,8 @@ pub async fn is_set(flag: &mut watch::Receiver<bool>) {
 }
 
 struct Connection {
+    /// Takes parameters as `imsg` 0.9 did.
+    is_legacy: bool,
     service: Arc<Service>,
     output: Output,
     outstanding: Arc<Semaphore>,
@@ -139,11 +142,14 @@ struct Connection {
 
 impl Connection {
     async fn take(&mut self, line: &[u8]) {
-        let request = match envelope::parse(line) {
+        let request = match envelope::parse_in(line, self.is_legacy) {
             Ok(request) => request,
             Err(refused) if refused.is_silent => return,
             Err(refused) => return self.output.result(Some(refused.id), Err(refused.error)).await,
         };
+        if request.method == legacy::METHOD {
+            return self.set_compat(request).await;
+        }
         let lane = lane(&request.method);
         let places = if lane == Lane::Control { &self.outstanding_control } else { &self.outstanding };
         let Ok(place) = places.clone().try_acquire_owned() else {
@@ -157,6 +163,18 @@ impl Connection {
             Lane::Mutation => drop(self.mutations.send(admitted).await),
             Lane::Read => self.read(admitted),
         }
+    }
+
+    /// Here and not in a lane, since it is about the very next line.
+    async fn set_compat(&mut self, request: Request) {
+        let answer = match legacy::asked(request.params) {
+            Ok((is_legacy, answer)) => {
+                self.is_legacy = is_legacy;
+                answer
+            }
+            Err(error) => Err(error),
+        };
+        self.output.result(request.id, answer).await;
     }
 
     fn read(&mut self, admitted: Admitted) {

@@ -68,6 +68,11 @@ impl Client {
         }
     }
 
+    /// What this client asks is not to be held against the published protocol.
+    pub fn unrecorded(&mut self) {
+        self.recorder = None;
+    }
+
     pub fn write(&mut self, bytes: &[u8]) {
         let input = self.input.as_mut().expect("not closed");
         input.write_all(bytes).and_then(|()| input.flush()).expect("imsgd reads");

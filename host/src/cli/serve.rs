@@ -4,20 +4,24 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
-use clap::Args;
+use clap::{ArgAction, Args};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Global, Where, client};
 use crate::config::Config;
 use crate::daemon::{Daemon, Holder, Instance, STOP_WITHIN};
-use crate::rpc::discover;
+use crate::rpc::{discover, legacy};
 use crate::transport::relay::{self, Ended};
 use crate::transport::socket::Door;
 use crate::transport::{self, is_set};
 
 /// How long a relay waits for a daemon that has just been started to listen.
 const LISTENS_WITHIN: Duration = Duration::from_secs(3);
+/// As `imsg` would call it, since who needs this replaces that.
+const LEGACY_VARIABLE: &str = "IMSG_RPC_COMPAT";
+
 const LISTENS_STEP: Duration = Duration::from_millis(10);
 
 #[derive(Args)]
@@ -33,6 +37,20 @@ pub struct Rpc {
     /// Serve by itself, never through a running daemon
     #[arg(long)]
     standalone: bool,
+    /// Take parameters as imsg 0.3 to 0.9 did, as far as it is safe
+    #[arg(
+        long,
+        env = LEGACY_VARIABLE,
+        value_name = "VERSION",
+        value_parser = is_legacy_version,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "0.15",
+        default_missing_value = "0.9",
+        hide_default_value = true
+    )]
+    legacy_params: bool,
     /// Print the OpenRPC document of what is served, and end
     #[arg(long)]
     discover: bool,
@@ -57,16 +75,37 @@ impl Rpc {
         }
         if self.at.socket.is_some() && !self.standalone {
             // As in `imsg`'s builds with a socket: serve there.
+            if self.legacy_params {
+                bail!(
+                    "--legacy-params and {LEGACY_VARIABLE} are for a client on stdin; over a socket a client asks for \
+                     it by itself, with the method {}",
+                    legacy::METHOD
+                );
+            }
             return Serve { at: self.at }.run(global);
         }
         global.start_log("warn");
         let config = global.load(&self.at)?;
         match Instance::claim(&config.state_dir())? {
-            Ok(instance) => stand_alone(global, &self.at, config, instance),
+            Ok(instance) => stand_alone(global, &self, config, instance),
             Err(holder) if self.standalone => Err(taken(&config, &holder)),
-            Err(_) => relay_to_daemon(&config),
+            Err(_) => relay_to_daemon(&config, self.legacy_params),
         }
     }
+}
+
+/// Does this version of `imsg` stand for legacy mode? Before 0.3 it spoke no JSON-RPC, and from 0.10 on it is strict.
+fn is_legacy_version(version: &str) -> Result<bool, String> {
+    match version.strip_prefix("0.").and_then(|minor| minor.parse::<u32>().ok()) {
+        Some(minor @ 3..) => Ok(minor < 10),
+        _ => Err("say 0.9 for parameters as imsg 0.3 to 0.9 took them, or 0.15 for strict ones".to_owned()),
+    }
+}
+
+/// What the client says, after what we say for it.
+fn client_input(is_legacy: bool) -> impl AsyncRead + Unpin {
+    let said = if is_legacy { legacy::ASK } else { "" };
+    said.as_bytes().chain(tokio::io::stdin())
 }
 
 fn taken(config: &Config, holder: &Holder) -> anyhow::Error {
@@ -103,11 +142,11 @@ fn serve(global: &Global, at: &Where, config: Config, mut instance: Instance) ->
 }
 
 /// Serves stdio, and the socket too: whoever else comes is served by us.
-fn stand_alone(global: &Global, at: &Where, config: Config, mut instance: Instance) -> anyhow::Result<ExitCode> {
+fn stand_alone(global: &Global, rpc: &Rpc, config: Config, mut instance: Instance) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let is_done = runtime.block_on(async {
         let socket = config.socket();
-        let daemon = Daemon::start(config, global.overrides(at))?;
+        let daemon = Daemon::start(config, global.overrides(&rpc.at))?;
         let door = match Door::open(&socket) {
             Ok(door) => {
                 instance.announce(Some(socket))?;
@@ -118,8 +157,12 @@ fn stand_alone(global: &Global, at: &Where, config: Config, mut instance: Instan
                 None
             }
         };
-        let client =
-            transport::serve(daemon.service.clone(), tokio::io::stdin(), tokio::io::stdout(), daemon.stopping());
+        let client = transport::serve(
+            daemon.service.clone(),
+            client_input(rpc.legacy_params),
+            tokio::io::stdout(),
+            daemon.stopping(),
+        );
         let mut client = tokio::spawn(client);
         tokio::select! {
             _ = &mut client => {}
@@ -141,11 +184,11 @@ fn stand_alone(global: &Global, at: &Where, config: Config, mut instance: Instan
     Ok(ExitCode::SUCCESS)
 }
 
-fn relay_to_daemon(config: &Config) -> anyhow::Result<ExitCode> {
+fn relay_to_daemon(config: &Config, is_legacy: bool) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let stream = connect(config).await?;
-        Ok::<_, anyhow::Error>(relay::relay(stream, tokio::io::stdin(), tokio::io::stdout()).await?)
+        Ok::<_, anyhow::Error>(relay::relay(stream, client_input(is_legacy), tokio::io::stdout()).await?)
     })?;
     runtime.shutdown_background();
     if ended == Ended::Daemon {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::error::RpcError;
+use super::legacy;
 
 /// A request; without an `id` it is a notification, which is carried out and never answered.
 #[derive(Debug)]
@@ -10,6 +11,8 @@ pub struct Request {
     pub id: Option<Value>,
     pub method: String,
     pub params: Map<String, Value>,
+    /// Its connection is in legacy mode.
+    pub is_legacy: bool,
 }
 
 /// A line that is no request: what to answer, if anything.
@@ -22,6 +25,11 @@ pub struct Refused {
 }
 
 pub fn parse(line: &[u8]) -> Result<Request, Box<Refused>> {
+    parse_in(line, false)
+}
+
+/// As [`parse`], or in legacy mode.
+pub fn parse_in(line: &[u8], is_legacy: bool) -> Result<Request, Box<Refused>> {
     let line = String::from_utf8_lossy(line);
     let value: Value = serde_json::from_str(line.trim()).map_err(|error| loud(RpcError::parse(error.to_string())))?;
     let mut object = match value {
@@ -29,6 +37,9 @@ pub fn parse(line: &[u8]) -> Result<Request, Box<Refused>> {
         Value::Array(_) => return Err(loud(RpcError::invalid_request("request must be an object"))),
         _ => return Err(loud(RpcError::parse("a bare value is no request"))),
     };
+    if is_legacy {
+        legacy::relax(&mut object);
+    }
     let id = object.remove("id");
     if matches!(id, Some(Value::Bool(_) | Value::Object(_) | Value::Array(_))) {
         return Err(loud(RpcError::invalid_request("id must be a string, number, or null")));
@@ -42,8 +53,8 @@ pub fn parse(line: &[u8]) -> Result<Request, Box<Refused>> {
         _ => return Err(with_id(RpcError::invalid_request("method is required"), false)),
     };
     match object.remove("params") {
-        None => Ok(Request { id, method, params: Map::new() }),
-        Some(Value::Object(params)) => Ok(Request { id, method, params }),
+        None => Ok(Request { id, method, params: Map::new(), is_legacy }),
+        Some(Value::Object(params)) => Ok(Request { id, method, params, is_legacy }),
         Some(_) => {
             let error = RpcError::params("params must be an object when present");
             Err(with_id(error, id.is_none()))

@@ -47,6 +47,10 @@ impl Params {
         self.map.contains_key(key)
     }
 
+    pub fn forget(&mut self, key: &str) {
+        self.map.remove(key);
+    }
+
     fn declared(&self, name: &str) -> Result<&'static Param> {
         let method = self.method;
         let found = self.table.iter().find(|param| param.name == name);

@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::error::RpcError;
+use super::legacy;
 use super::param::{CHAT_ID, Param};
 use super::params::Params;
 use super::{Answer, Service, answer};
@@ -41,7 +42,10 @@ pub const SEND: &[Param] = &[
 /// An idempotency key is kept for every send; this is room for a UUID with words around it.
 const KEY_BYTES: usize = 256;
 
-pub async fn send(service: &Service, params: Params) -> Answer {
+pub async fn send(service: &Service, mut params: Params, is_legacy: bool) -> Answer {
+    if is_legacy {
+        legacy::one_chat(&service.readers, &mut params).await?;
+    }
     let request = check(service, &params).await?;
     let (reply, result) = oneshot::channel();
     let not_taken = |_| RpcError::not_started("imsgd is stopping; nothing was sent");

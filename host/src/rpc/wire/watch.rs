@@ -19,6 +19,15 @@ pub struct Unsubscribed {
     pub ok: bool,
 }
 
+/// How the connection takes parameters from now on.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ConnectionCompat")]
+pub struct Compat {
+    pub ok: bool,
+    #[schemars(extend("enum" = ["0.15", "0.9"]))]
+    pub version: &'static str,
+}
+
 /// Notification `message`.
 #[derive(Serialize, JsonSchema)]
 pub struct MessageNotification<'a> {
