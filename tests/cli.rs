@@ -2,6 +2,7 @@
 
 mod account;
 mod usage;
+mod watch;
 
 use serde_json::Value;
 

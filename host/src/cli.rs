@@ -11,9 +11,11 @@ mod pairing;
 mod plugin;
 mod read;
 mod serve;
+mod session;
 mod status;
 mod usage;
 mod values;
+mod watch;
 mod why;
 
 use std::ffi::OsString;
@@ -79,6 +81,7 @@ enum Command {
     Read(read::Read),
     /// Fetch the files of messages
     Attachments(attachments::Attachments),
+    Watch(watch::Watch),
     /// Let strangers in, or not
     Pairing(pairing::Pairing),
     /// See and reload plugins
@@ -125,6 +128,7 @@ impl Cli {
             Command::Why(why) => why.run(&global),
             Command::Read(read) => read.run(&global),
             Command::Attachments(attachments) => attachments.run(&global),
+            Command::Watch(watch) => watch.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),

@@ -64,6 +64,8 @@ pub struct Outbox {
     pub config: Arc<arc_swap::ArcSwap<crate::config::Config>>,
     /// Says that an answer to a stranger waits in state.db.
     pub wake: Arc<Notify>,
+    /// Else their answers stay in state.db, for whoever has the lock next.
+    pub answers_strangers: bool,
     /// Becomes true when the daemon stops: what is in hand is brought to an end, nothing new is begun.
     pub stop: watch::Receiver<bool>,
 }
@@ -124,7 +126,7 @@ impl Outbox {
     /// Sends the answers to strangers that wait in state.db.
     async fn send_replies(&mut self) {
         loop {
-            if *self.stop.borrow() {
+            if !self.answers_strangers || *self.stop.borrow() {
                 return;
             }
             let next = record::next_reply(self.state.connection());
