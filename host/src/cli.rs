@@ -10,6 +10,7 @@ mod lines;
 mod pairing;
 mod plugin;
 mod read;
+mod send;
 mod serve;
 mod session;
 mod status;
@@ -82,6 +83,7 @@ enum Command {
     /// Fetch the files of messages
     Attachments(attachments::Attachments),
     Watch(watch::Watch),
+    Send(send::Send),
     /// Let strangers in, or not
     Pairing(pairing::Pairing),
     /// See and reload plugins
@@ -129,6 +131,7 @@ impl Cli {
             Command::Read(read) => read.run(&global),
             Command::Attachments(attachments) => attachments.run(&global),
             Command::Watch(watch) => watch.run(&global),
+            Command::Send(send) => send.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),
