@@ -9,6 +9,7 @@ mod failure;
 mod lines;
 mod pairing;
 mod plugin;
+mod react;
 mod read;
 mod send;
 mod serve;
@@ -84,6 +85,7 @@ enum Command {
     Attachments(attachments::Attachments),
     Watch(watch::Watch),
     Send(send::Send),
+    React(react::React),
     /// Let strangers in, or not
     Pairing(pairing::Pairing),
     /// See and reload plugins
@@ -132,6 +134,7 @@ impl Cli {
             Command::Attachments(attachments) => attachments.run(&global),
             Command::Watch(watch) => watch.run(&global),
             Command::Send(send) => send.run(&global),
+            Command::React(react) => react.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),

@@ -24,6 +24,7 @@ mod inject;
 mod order;
 pub mod osascript;
 mod plists;
+mod press;
 mod random;
 mod receive;
 mod rows;

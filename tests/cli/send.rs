@@ -124,31 +124,39 @@ fn a_number_is_read_in_its_region_and_reached_on_the_service_that_is_known() {
 
 #[test]
 fn how_a_send_failed_is_told_with_whether_it_may_be_repeated() {
-    both_ways(|home| {
-        home.receive_in(GROUP, FRIEND, "hi");
-        home.receive_from(FRIEND, "hi");
-        let direct = format!("any;-;{FRIEND}");
-        for (mode, chat, disposition, said, advice) in [
-            ("fail-before", GROUP, "not_started", "-600", "retry is safe"),
-            ("fail-after", GROUP, "may_have_completed", "-1712", "retry is not safe"),
-            ("hang", GROUP, "may_have_completed", "was stopped", "retry is not safe"),
-            ("ghost", &direct, "may_have_completed", "unjoined empty outgoing row", "retry is not safe"),
-        ] {
-            home.osascript(&json!({"mode": mode}));
-            let failed = home.run(&["send", "--chat-guid", chat, "--text", "the secret", "--json"]);
-            assert_eq!((failed.status.code(), failed.stdout.as_str()), (Some(1), ""), "{mode}: {failed:?}");
-            let first = format!("error: applescript send failed ({disposition}): ");
-            assert!(failed.stderr.starts_with(&first), "{mode}: {failed:?}");
-            assert!(failed.stderr.contains(said) && failed.stderr.contains(advice), "{mode}: {failed:?}");
-            assert!(!failed.stderr.contains("secret"), "{mode}: {failed:?}");
-            let last: Value = serde_json::from_str(failed.stderr.lines().last().unwrap()).unwrap();
-            assert_eq!(last["data"]["retry_safe"], disposition == "not_started", "{mode}: {last}");
-        }
-        home.osascript(&json!({"mode": "accept-without-writing"}));
-        let unseen = home.run(&["send", "--to", FRIEND, "--text", "the secret"]);
-        assert!(unseen.stderr.contains("no matching outgoing text row"), "{unseen:?}");
-        assert_eq!(home.sent().len(), 5, "nothing was tried twice");
-    });
+    let told = [
+        ("fail-before", "not_started", "-600", "retry is safe"),
+        ("fail-after", "may_have_completed", "-1712", "retry is not safe"),
+        ("hang", "may_have_completed", "was stopped", "retry is not safe"),
+        ("accept-without-writing", "may_have_completed", "no matching outgoing text row", "retry is not safe"),
+    ];
+    check_failures(&Home::new(QUICK), &told[..2]);
+    check_failures(TestDaemon::new(QUICK).deref(), &told);
+}
+
+fn check_failures(home: &Home, told: &[(&str, &str, &str, &str)]) {
+    home.receive_in(GROUP, FRIEND, "hi");
+    for (mode, disposition, said, advice) in told {
+        home.osascript(&json!({"mode": mode}));
+        let failed = home.run(&["send", "--chat-guid", GROUP, "--text", "the secret", "--json"]);
+        assert_eq!((failed.status.code(), failed.stdout.as_str()), (Some(1), ""), "{mode}: {failed:?}");
+        let first = format!("error: applescript send failed ({disposition}): ");
+        assert!(failed.stderr.starts_with(&first), "{mode}: {failed:?}");
+        assert!(failed.stderr.contains(said) && failed.stderr.contains(advice), "{mode}: {failed:?}");
+        assert!(!failed.stderr.contains("secret"), "{mode}: {failed:?}");
+        let last: Value = serde_json::from_str(failed.stderr.lines().last().unwrap()).unwrap();
+        assert_eq!(last["data"]["retry_safe"], *disposition == "not_started", "{mode}: {last}");
+    }
+    assert_eq!(home.sent().len(), told.len(), "nothing was tried twice");
+}
+
+#[test]
+fn an_empty_row_in_no_chat_is_named_as_what_became_of_a_send() {
+    let home = Home::new(QUICK);
+    let chat = home.receive_from(FRIEND, "hi").chat_id.unwrap().to_string();
+    home.osascript(&json!({"mode": "ghost"}));
+    let failed = home.run(&["send", "--chat-id", &chat, "--text", "the secret"]);
+    assert!(failed.stderr.contains("(may_have_completed)") && failed.stderr.contains("unjoined empty outgoing row"));
 }
 
 #[test]
