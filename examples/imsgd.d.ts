@@ -112,6 +112,13 @@ export interface Methods {
     result: Sent;
   };
   /**
+   * Reacts to the newest message of a chat through Messages' own windows, and answers once that is seen.
+   */
+  react: {
+    params: ReactParams;
+    result: Reacted;
+  };
+  /**
    * Strangers who wait, and who was let in.
    */
   "pairing.list": {
@@ -159,6 +166,27 @@ export interface Methods {
   "plugins.reload": {
     params: Record<string, never>;
     result: Reloaded;
+  };
+  /**
+   * The owner's accounts, as chats name them.
+   */
+  "accounts.list": {
+    params: Record<string, never>;
+    result: Accounts;
+  };
+  /**
+   * On which service an address can be reached, as far as earlier messages tell.
+   */
+  "handles.whois": {
+    params: HandlesWhoisParams;
+    result: Whois;
+  };
+  /**
+   * The name that the owner's contacts have for an address, after another look at them.
+   */
+  "contacts.lookup": {
+    params: ContactsLookupParams;
+    result: ContactName;
   };
   /**
    * Says how this connection takes the parameters of the requests that follow.
@@ -242,8 +270,15 @@ export interface Bridge {
   ready: boolean;
   error: string;
 }
+/**
+ * The owner's contacts, as they were read last.
+ */
 export interface Contacts {
   available: boolean;
+  /**
+   * Where they are not: why, and what to do.
+   */
+  error?: string;
 }
 export interface Capabilities {
   engine: Engine;
@@ -394,6 +429,10 @@ export interface Chat {
    * As stored; the identifier where there is none.
    */
   display_name: string;
+  /**
+   * Whom a direct chat is with, where the owner's contacts know.
+   */
+  contact_name?: string;
   service: string;
   is_group: boolean;
   last_message_at: string;
@@ -411,6 +450,10 @@ export interface Chat {
    * Absent where the database does not tell what was read.
    */
   unread_count?: number;
+  /**
+   * Other chats with the same person.
+   */
+  linked_chat_ids?: number[];
 }
 /**
  * Parameters of `chats.get`.
@@ -447,6 +490,10 @@ export interface Group {
    * Which of the owner's addresses was used last.
    */
   last_addressed_handle?: string;
+  /**
+   * Other chats with the same person.
+   */
+  linked_chat_ids?: number[];
 }
 /**
  * Parameters of `messages.stats`.
@@ -609,6 +656,10 @@ export interface Message {
   participants: string[];
   is_group: boolean;
   /**
+   * Who wrote it, where the owner's contacts know.
+   */
+  sender_name?: string;
+  /**
    * What carried it, as `iMessage`, `SMS` or `RCS`.
    */
   service: string;
@@ -660,6 +711,35 @@ export interface Message {
    * The message that the tapback is about.
    */
   reacted_to_guid?: string;
+  /**
+   * Some part was edited. Absent where none was.
+   */
+  is_edited?: boolean;
+  /**
+   * Of the last edit or retraction.
+   */
+  edited_at?: string;
+  /**
+   * What each edited part has said, oldest first.
+   */
+  edits?: Edit[];
+  /**
+   * All of it was taken back. Absent where it was not.
+   */
+  is_unsent?: boolean;
+  /**
+   * The parts that were taken back.
+   */
+  unsent_parts?: number[];
+  /**
+   * What drew a balloon, so that an empty text has a reason.
+   */
+  app?: App;
+  /**
+   * What happened, in a row that is no message.
+   */
+  event?: Event;
+  poll?: Poll;
   /**
    * Notifications: everything up to this row has been delivered.
    */
@@ -727,6 +807,10 @@ export interface Reaction {
   type: "love" | "like" | "dislike" | "laugh" | "emphasis" | "question" | "custom";
   emoji: string;
   sender: string;
+  /**
+   * Whose it is, where the owner's contacts know.
+   */
+  sender_name?: string;
   is_from_me: boolean;
   created_at: string;
 }
@@ -738,6 +822,59 @@ export interface UrlPreview {
   guid: string;
   balloon_bundle_id: string;
   created_at: string;
+}
+/**
+ * One version of one part of a message. The first is what was sent, the last is what is there now.
+ */
+export interface Edit {
+  part: number;
+  text: string;
+  edited_at: string;
+}
+export interface App {
+  name: string;
+  bundle_id: string;
+}
+export interface Event {
+  kind: string;
+  name?: string;
+  handle?: string;
+}
+/**
+ * A poll, a vote or more choices. Keys that say nothing are left out.
+ */
+export interface Poll {
+  kind: string;
+  event: string;
+  poll_guid?: string;
+  question?: string;
+  options?: PollOption[];
+  vote?: PollVote;
+  votes?: PollVote[];
+  original_guid?: string;
+  creator?: string;
+  participants?: string[];
+  metadata: PollMetadata;
+}
+export interface PollOption {
+  id: string;
+  text: string;
+}
+export interface PollVote {
+  option_id: string;
+  option_text?: string;
+  participant?: string;
+  event_type: string;
+  server_time?: string;
+}
+export interface PollMetadata {
+  bundle_id?: string;
+  associated_message_type?: number;
+  payload_bytes?: number;
+  summary_bytes?: number;
+  url_scheme?: string;
+  url_host?: string;
+  query_keys?: string[];
 }
 /**
  * What the policies said of a message.
@@ -772,6 +909,10 @@ export interface ContextMessage {
   id: number;
   guid: string;
   sender: string;
+  /**
+   * Who wrote it, where the owner's contacts know.
+   */
+  sender_name?: string;
   text: string;
   created_at: string;
   /**
@@ -924,6 +1065,10 @@ export interface WatchSubscribeParams {
    * Only these routes; `group:*` stands for all that begin so. Absent or empty: all.
    */
   routes?: string[];
+  /**
+   * Also `message.updated`, when a delivered message is edited or unsent. Default: false.
+   */
+  include_edits?: boolean;
   /**
    * Also old messages that a sync or a restore wrote only now. Default: false.
    */
@@ -1129,6 +1274,40 @@ export interface SentPart {
   guid: string;
 }
 /**
+ * Parameters of `react`.
+ */
+export interface ReactParams {
+  /**
+   * The chat's row. The reaction goes to its newest message. At least 1.
+   */
+  chat_id: number;
+  /**
+   * `love`, `like`, `dislike`, `laugh`, `emphasis`, `question`, or their emoji.
+   */
+  reaction: string;
+}
+/**
+ * A reaction was made, and seen.
+ */
+export interface Reacted {
+  /**
+   * Always true: a failure is an error.
+   */
+  ok: boolean;
+  chat_id: number;
+  reaction_type: "love" | "like" | "dislike" | "laugh" | "emphasis" | "question";
+  reaction_emoji: string;
+  /**
+   * The row of the reaction.
+   */
+  id: number;
+  guid: string;
+  /**
+   * The message that it stands on.
+   */
+  reacted_to_guid: string;
+}
+/**
  * Strangers who wait, and who was let in.
  */
 export interface Pairings {
@@ -1280,6 +1459,76 @@ export interface RefusedPlugin {
   reason: string;
 }
 /**
+ * The owner's accounts, the one with the most chats first.
+ */
+export interface Accounts {
+  source: "local";
+  accounts: Account[];
+}
+/**
+ * An account, as chats name it.
+ */
+export interface Account {
+  /**
+   * Empty where chats name the id only.
+   */
+  login: string;
+  /**
+   * Empty where chats name the login only.
+   */
+  account_id: string;
+  chat_count: number;
+}
+/**
+ * Parameters of `handles.whois`.
+ */
+export interface HandlesWhoisParams {
+  /**
+   * A phone number or an e-mail address.
+   */
+  address: string;
+}
+/**
+ * The service on which an address can be reached, as far as earlier messages tell.
+ */
+export interface Whois {
+  /**
+   * As asked.
+   */
+  address: string;
+  service: "imessage" | "sms" | "unknown";
+  known: boolean;
+  source: "local";
+}
+/**
+ * Parameters of `contacts.lookup`.
+ */
+export interface ContactsLookupParams {
+  /**
+   * A phone number or an e-mail address.
+   */
+  address: string;
+}
+/**
+ * The name that the owner's contacts have for an address.
+ */
+export interface ContactName {
+  /**
+   * As asked.
+   */
+  address: string;
+  /**
+   * Empty where there is none.
+   */
+  local_contact_name: string;
+  found: boolean;
+  source: "local-addressbook";
+  /**
+   * True where nobody can be found, because the contacts cannot be read.
+   */
+  contacts_unavailable: boolean;
+}
+/**
  * Parameters of `connection.compat`.
  */
 export interface ConnectionCompatParams {
@@ -1304,6 +1553,10 @@ export interface Notifications {
    */
   message: MessageNotification;
   /**
+   * A message that was delivered before was edited or taken back. Only where `include_edits` asks for it.
+   */
+  "message.updated": UpdateNotification;
+  /**
    * The client read too slowly. What was waiting has been sent; this is the last of the subscription.
    */
   "watch.overflow": Overflow;
@@ -1318,6 +1571,17 @@ export interface Notifications {
 export interface MessageNotification {
   subscription: number;
   message: Message;
+}
+/**
+ * Notification `message.updated`, for subscriptions that ask with `include_edits`.
+ */
+export interface UpdateNotification {
+  subscription: number;
+  /**
+   * As it is now.
+   */
+  message: Message;
+  change: "edited" | "unsent";
 }
 /**
  * Notification `watch.overflow`: the client read too slowly, and this is the last of the subscription.

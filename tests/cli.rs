@@ -1,7 +1,10 @@
 //! Commands as people and probing gateways run them.
 
 mod account;
+mod react;
+mod send;
 mod usage;
+mod watch;
 
 use serde_json::Value;
 

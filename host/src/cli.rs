@@ -10,11 +10,15 @@ mod failure;
 mod lines;
 mod pairing;
 mod plugin;
+mod react;
 mod read;
+mod send;
 mod serve;
+mod session;
 mod status;
 mod usage;
 mod values;
+mod watch;
 mod why;
 
 use std::ffi::OsString;
@@ -80,6 +84,9 @@ enum Command {
     Read(read::Read),
     /// Fetch the files of messages
     Attachments(attachments::Attachments),
+    Watch(watch::Watch),
+    Send(send::Send),
+    React(react::React),
     /// Let strangers in, or not
     Pairing(pairing::Pairing),
     /// See and reload plugins
@@ -126,6 +133,9 @@ impl Cli {
             Command::Why(why) => why.run(&global),
             Command::Read(read) => read.run(&global),
             Command::Attachments(attachments) => attachments.run(&global),
+            Command::Watch(watch) => watch.run(&global),
+            Command::Send(send) => send.run(&global),
+            Command::React(react) => react.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),

@@ -38,9 +38,21 @@ const JUDGE_REQUESTS: usize = 64;
 /// How long what is in hand may take after we were asked to stop.
 pub const STOP_WITHIN: Duration = Duration::from_secs(5);
 
+/// What a process does for as long as it has the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Follows the database, judges, and answers strangers.
+    Serve,
+    /// Follows the database and judges. Nobody asked it to write to strangers: their answers wait for a daemon.
+    Watch,
+    /// Does what it is asked and ends. It follows nothing, and lets nobody else in.
+    Errand,
+}
+
 /// The one daemon of a state folder: holds a lock for as long as it lives, and tells others where it listens.
 pub struct Instance {
     file: File,
+    role: Role,
 }
 
 /// Who holds the lock.
@@ -50,11 +62,14 @@ pub struct Holder {
     pub version: String,
     /// Where it listens, once it does.
     pub socket: Option<PathBuf>,
+    /// Ends soon, by itself.
+    #[serde(default)]
+    pub errand: bool,
 }
 
 impl Instance {
     /// Takes the lock, or tells who has it.
-    pub fn claim(state_dir: &Path) -> anyhow::Result<Result<Instance, Holder>> {
+    pub fn claim(state_dir: &Path, role: Role) -> anyhow::Result<Result<Instance, Holder>> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -71,7 +86,7 @@ impl Instance {
             .with_context(|| format!("could not open {}", path.display()))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
-                let mut instance = Instance { file };
+                let mut instance = Instance { file, role };
                 instance.announce(None)?;
                 Ok(Ok(instance))
             }
@@ -82,7 +97,12 @@ impl Instance {
 
     /// Writes down where we listen.
     pub fn announce(&mut self, socket: Option<PathBuf>) -> anyhow::Result<()> {
-        let holder = Holder { pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned(), socket };
+        let holder = Holder {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            socket,
+            errand: self.role == Role::Errand,
+        };
         let text = serde_json::to_string(&holder)?;
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;
@@ -108,7 +128,7 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts every part. Nothing here waits for chat.db or for plugins: what does not need them is answered at once.
-    pub fn start(config: Config, overrides: Overrides) -> anyhow::Result<Daemon> {
+    pub fn start(config: Config, overrides: Overrides, role: Role) -> anyhow::Result<Daemon> {
         let state_dir = config.state_dir();
         let state_path = state_dir.join("state.db");
         let state = StateDb::open(&state_path)?;
@@ -147,8 +167,10 @@ impl Daemon {
             contacts: contacts.clone(),
         })?;
         let outlets = Outlets { rows, requests: requests.clone(), hub: hub.clone() };
-        let tail = Tail::new(&chatdb, place, outlets);
-        spawn("tail", move || tail.run())?;
+        if role != Role::Errand {
+            let tail = Tail::new(&chatdb, place, outlets);
+            spawn("tail", move || tail.run())?;
+        }
         let outbox = Outbox {
             state: StateDb::open(&state_path)?,
             chatdb: chatdb.clone(),
@@ -156,6 +178,7 @@ impl Daemon {
             hub: hub.clone(),
             config: config.clone(),
             wake,
+            answers_strangers: role == Role::Serve,
             stop: stopping,
         };
         let outbox = spawn_outbox(outbox, job_queue)?;

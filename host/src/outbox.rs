@@ -3,6 +3,7 @@
 
 pub mod applescript;
 mod attachment;
+pub mod react;
 pub mod record;
 pub mod target;
 
@@ -50,8 +51,15 @@ pub struct SendRequest {
     pub idempotency_key: Option<String>,
 }
 
+/// What Messages is to do.
+#[derive(Clone, Debug)]
+pub enum Task {
+    Send(SendRequest),
+    React(react::React),
+}
+
 pub struct Job {
-    pub request: SendRequest,
+    pub task: Task,
     pub reply: oneshot::Sender<Result<Value, RpcError>>,
 }
 
@@ -64,6 +72,8 @@ pub struct Outbox {
     pub config: Arc<arc_swap::ArcSwap<crate::config::Config>>,
     /// Says that an answer to a stranger waits in state.db.
     pub wake: Arc<Notify>,
+    /// Else their answers stay in state.db, for whoever has the lock next.
+    pub answers_strangers: bool,
     /// Becomes true when the daemon stops: what is in hand is brought to an end, nothing new is begun.
     pub stop: watch::Receiver<bool>,
 }
@@ -84,7 +94,10 @@ impl Outbox {
                 () = is_set(&mut stop) => break,
                 job = jobs.recv() => match job {
                     Some(job) => {
-                        let result = self.send(&job.request).await;
+                        let result = match &job.task {
+                            Task::Send(request) => self.send(request).await,
+                            Task::React(react) => self.react(react).await,
+                        };
                         let _ = job.reply.send(result);
                     }
                     None => break,
@@ -124,7 +137,7 @@ impl Outbox {
     /// Sends the answers to strangers that wait in state.db.
     async fn send_replies(&mut self) {
         loop {
-            if *self.stop.borrow() {
+            if !self.answers_strangers || *self.stop.borrow() {
                 return;
             }
             let next = record::next_reply(self.state.connection());
@@ -287,15 +300,19 @@ impl Outbox {
 
     async fn hand_over(&self, order: &Order, config: &crate::config::Send) -> Outcome {
         let limit = Duration::from_secs(config.timeout_seconds);
+        let osascript = self.config.load().messages.osascript.clone();
+        self.unless_stopped(applescript::send(&osascript, order, limit)).await
+    }
+
+    /// When the daemon stops, the child gets a moment to end by itself.
+    async fn unless_stopped(&self, automation: impl Future<Output = Outcome>) -> Outcome {
         let mut stop = self.stop.clone();
-        // When the daemon stops, the child gets a moment to end by itself.
         let stopped = async {
             let _ = stop.wait_for(|stop| *stop).await;
             tokio::time::sleep(STOP_GRACE).await;
         };
-        let osascript = self.config.load().messages.osascript.clone();
         tokio::select! {
-            outcome = applescript::send(&osascript, order, limit) => outcome,
+            outcome = automation => outcome,
             () = stopped => Outcome::Uncertain("imsgd was stopped while osascript ran".to_owned()),
         }
     }

@@ -16,6 +16,7 @@ mod local;
 mod messages;
 mod pairing;
 mod plugins;
+mod react;
 mod send;
 mod send_status;
 mod stats;
@@ -143,6 +144,9 @@ const METHODS: &[Method] = &[
         "Sends a message, and answers once it is seen in the database: within a second mostly, after 8 at most, and \
          later only where Messages itself hangs.",
     ),
+    Method::of_database("react", Lane::Mutation, react::REACT)
+        .gives::<wire::send::Reacted<'_>>()
+        .about("Reacts to the newest message of a chat through Messages' own windows, and answers once that is seen."),
     Method::new("pairing.list", Lane::Read, &[])
         .gives::<wire::pairing::Pairings<'_>>()
         .about("Strangers who wait, and who was let in."),
@@ -243,6 +247,7 @@ impl Service {
             "status" => status::status(self).await,
             "messages.after" => messages::after(self, params).await,
             "send" => send::send(self, params, is_legacy).await,
+            "react" => react::react(self, &params).await,
             "pairing.list" => pairing::list(self).await,
             "pairing.approve" => pairing::approve(self, &params).await,
             "pairing.deny" => pairing::deny(self, &params).await,

@@ -28,6 +28,7 @@ mod order;
 pub mod osascript;
 mod plists;
 mod polls;
+mod press;
 mod random;
 mod receive;
 mod rows;

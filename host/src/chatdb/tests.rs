@@ -5,6 +5,7 @@ mod chats;
 mod fixture;
 mod history;
 mod open;
+mod own_tapback;
 mod page;
 mod plan;
 mod polls;

@@ -31,6 +31,11 @@ impl Failure {
         };
         Failure { code: error["code"].as_i64().unwrap_or(0), data, text }
     }
+
+    /// The same failure in other words.
+    pub fn says(self, text: impl Into<String>) -> Failure {
+        Failure { text: text.into(), ..self }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -64,7 +69,9 @@ pub fn print(error: &anyhow::Error, json: bool) {
         text.push_str(&permission_advice(failure));
     }
     if json {
-        let mut object = json!({"success": false, "error": error.to_string()});
+        let said = error.to_string();
+        let said = if failure.is_some() { &said } else { said.lines().next().unwrap_or_default() };
+        let mut object = json!({"success": false, "error": said});
         if let Some(failure) = failure.filter(|failure| failure.data.is_object()) {
             object["code"] = failure.code.into();
             object["data"] = failure.data.clone();

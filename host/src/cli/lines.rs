@@ -41,6 +41,9 @@ pub fn message(message: &Value, attachments: Option<bool>) -> String {
     let direction = if is_own { "sent" } else { "recv" };
     let at = local_time(text(message, "created_at"));
     let sender = message["sender_name"].as_str().unwrap_or_else(|| text(message, "sender"));
+    if message["is_reaction"] == true {
+        return format!("{at} [{direction}] {sender} {}\n", reaction(message));
+    }
     let mut out = format!("{at} [{direction}] {sender}: {}\n", content::shown(message));
     let attached = message["attachments"].as_array().cloned().unwrap_or_default();
     match attachments {
@@ -52,6 +55,13 @@ pub fn message(message: &Value, attachments: Option<bool>) -> String {
         _ => {}
     }
     out
+}
+
+fn reaction(message: &Value) -> String {
+    let deed = if message["is_reaction_add"] == false { "removed" } else { "added" };
+    let emoji = Some(text(message, "reaction_emoji")).filter(|emoji| !emoji.is_empty()).unwrap_or("unknown");
+    let target = Some(text(message, "reacted_to_guid")).filter(|guid| !guid.is_empty()).unwrap_or("unknown");
+    format!("{deed} {emoji} reaction to {target}")
 }
 
 fn attachment_line(attachment: &Value) -> String {

@@ -1,28 +1,25 @@
 //! `imsgd serve` and `imsgd rpc`: the daemon on a socket, and one client on stdio.
 
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use clap::{ArgAction, Args};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Global, Where, client};
+use super::session::{self, Found};
+use super::{Global, Where};
 use crate::config::Config;
-use crate::daemon::{Daemon, Holder, Instance, STOP_WITHIN};
+use crate::daemon::{Daemon, Holder, Instance, Role, STOP_WITHIN};
 use crate::rpc::{discover, legacy};
 use crate::transport::relay::{self, Ended};
 use crate::transport::socket::Door;
 use crate::transport::{self, is_set};
 
-/// How long a relay waits for a daemon that has just been started to listen.
-const LISTENS_WITHIN: Duration = Duration::from_secs(3);
 /// As `imsg` would call it, since who needs this replaces that.
 const LEGACY_VARIABLE: &str = "IMSG_RPC_COMPAT";
-
-const LISTENS_STEP: Duration = Duration::from_millis(10);
 
 #[derive(Args)]
 pub struct Serve {
@@ -60,7 +57,7 @@ impl Serve {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         global.start_log("info");
         let config = global.load(&self.at)?;
-        match Instance::claim(&config.state_dir())? {
+        match session::claim(&config, Role::Serve)? {
             Ok(instance) => serve(global, &self.at, config, instance),
             Err(holder) => Err(taken(&config, &holder)),
         }
@@ -86,10 +83,15 @@ impl Rpc {
         }
         global.start_log("warn");
         let config = global.load(&self.at)?;
-        match Instance::claim(&config.state_dir())? {
-            Ok(instance) => stand_alone(global, &self, config, instance),
-            Err(holder) if self.standalone => Err(taken(&config, &holder)),
-            Err(_) => relay_to_daemon(&config, self.legacy_params),
+        if self.standalone {
+            return match session::claim(&config, Role::Serve)? {
+                Ok(instance) => stand_alone(global, &self, config, instance),
+                Err(holder) => Err(taken(&config, &holder)),
+            };
+        }
+        match session::find(&config, Role::Serve)? {
+            Found::Free(instance) => stand_alone(global, &self, config, instance),
+            Found::Daemon(stream) => relay_to_daemon(stream, self.legacy_params),
         }
     }
 }
@@ -119,7 +121,7 @@ fn taken(config: &Config, holder: &Holder) -> anyhow::Error {
     )
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("no threads")
 }
 
@@ -128,7 +130,7 @@ fn serve(global: &Global, at: &Where, config: Config, mut instance: Instance) ->
     let is_done = runtime.block_on(async {
         let socket = config.socket();
         let door = Door::open(&socket)?;
-        let daemon = Daemon::start(config, global.overrides(at))?;
+        let daemon = Daemon::start(config, global.overrides(at), Role::Serve)?;
         instance.announce(Some(socket.clone()))?;
         tracing::info!(socket = %socket.display(), "listening");
         let door = tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping()));
@@ -146,17 +148,8 @@ fn stand_alone(global: &Global, rpc: &Rpc, config: Config, mut instance: Instanc
     let runtime = runtime()?;
     let is_done = runtime.block_on(async {
         let socket = config.socket();
-        let daemon = Daemon::start(config, global.overrides(&rpc.at))?;
-        let door = match Door::open(&socket) {
-            Ok(door) => {
-                instance.announce(Some(socket))?;
-                Some(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping())))
-            }
-            Err(error) => {
-                tracing::warn!("serving stdin only: {error}");
-                None
-            }
-        };
+        let daemon = Daemon::start(config, global.overrides(&rpc.at), Role::Serve)?;
+        let door = open_door(&daemon, &mut instance, socket)?;
         let client = transport::serve(
             daemon.service.clone(),
             client_input(rpc.legacy_params),
@@ -184,10 +177,29 @@ fn stand_alone(global: &Global, rpc: &Rpc, config: Config, mut instance: Instanc
     Ok(ExitCode::SUCCESS)
 }
 
-fn relay_to_daemon(config: &Config, is_legacy: bool) -> anyhow::Result<ExitCode> {
+/// Lets others in too, where nothing stands in the way of that.
+pub fn open_door(
+    daemon: &Daemon,
+    instance: &mut Instance,
+    socket: PathBuf,
+) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
+    match Door::open(&socket) {
+        Ok(door) => {
+            instance.announce(Some(socket))?;
+            Ok(Some(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping()))))
+        }
+        Err(error) => {
+            tracing::warn!("no socket for others: {error}");
+            Ok(None)
+        }
+    }
+}
+
+fn relay_to_daemon(stream: UnixStream, is_legacy: bool) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
-        let stream = connect(config).await?;
+        stream.set_nonblocking(true)?;
+        let stream = tokio::net::UnixStream::from_std(stream)?;
         Ok::<_, anyhow::Error>(relay::relay(stream, client_input(is_legacy), tokio::io::stdout()).await?)
     })?;
     runtime.shutdown_background();
@@ -197,25 +209,8 @@ fn relay_to_daemon(config: &Config, is_legacy: bool) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// A daemon holds its lock a moment before it listens.
-async fn connect(config: &Config) -> anyhow::Result<UnixStream> {
-    let began = Instant::now();
-    loop {
-        let socket = client::socket_of(config);
-        match UnixStream::connect(&socket).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) if began.elapsed() > LISTENS_WITHIN => {
-                return Err(error).with_context(|| {
-                    format!("an imsgd daemon runs for this database, but does not answer on {}", socket.display())
-                });
-            }
-            Err(_) => tokio::time::sleep(LISTENS_STEP).await,
-        }
-    }
-}
-
 /// Until SIGTERM or SIGINT. SIGHUP reads everything anew.
-async fn until_asked_to_stop(daemon: &Daemon) -> anyhow::Result<()> {
+pub async fn until_asked_to_stop(daemon: &Daemon) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -230,7 +225,7 @@ async fn until_asked_to_stop(daemon: &Daemon) -> anyhow::Result<()> {
     }
 }
 
-fn report_stop(is_done: bool) {
+pub fn report_stop(is_done: bool) {
     if !is_done {
         tracing::warn!("not everything came to an end within {} s", STOP_WITHIN.as_secs());
     }

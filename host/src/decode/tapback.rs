@@ -44,6 +44,19 @@ pub fn tapback(columns: &Columns<'_>) -> Option<Tapback> {
     Some(Tapback { kind, is_add, target: target(columns.associated_guid).to_owned() })
 }
 
+/// `associated_message_type` of a row that adds a reaction of this kind; none where the kind does not say all of it.
+pub fn added(kind: &TapbackKind) -> Option<i64> {
+    match kind {
+        TapbackKind::Love => Some(2000),
+        TapbackKind::Like => Some(2001),
+        TapbackKind::Dislike => Some(2002),
+        TapbackKind::Laugh => Some(2003),
+        TapbackKind::Emphasis => Some(2004),
+        TapbackKind::Question => Some(2005),
+        TapbackKind::Custom(_) | TapbackKind::Sticker => None,
+    }
+}
+
 /// The guid of a message without what says which part of it is meant: `p:1/GUID`, `bp:GUID`.
 pub fn target(guid: &str) -> &str {
     let guid = guid.rsplit_once('/').map_or(guid, |(_part, guid)| guid);
@@ -66,7 +79,7 @@ fn emoji<'a>(columns: &Columns<'a>) -> Option<&'a str> {
 }
 
 /// One emoji as a person sees it. Digits, `#` and `*` have Unicode's Emoji property too, but are emoji only as keycaps.
-fn is_emoji(text: &str) -> bool {
+pub fn is_emoji(text: &str) -> bool {
     let mut graphemes = text.graphemes(true);
     let (Some(first), None) = (graphemes.next(), graphemes.next()) else { return false };
     match first.chars().next() {
@@ -110,6 +123,7 @@ mod tests {
         for (number, name) in (2000..).zip(names) {
             let added = read(number, None, "").expect("an added tapback");
             assert_eq!((added.kind.name(), added.is_add), (name, true));
+            assert_eq!(super::added(&added.kind), Some(number));
             let removed = read(number + 1000, None, "").expect("a removed tapback");
             assert_eq!((removed.kind.name(), removed.is_add), (name, false));
         }

@@ -79,9 +79,14 @@ end run
 
 /// Starts `program` for one order and waits for it, `limit` at most.
 pub async fn send(program: &Path, order: &Order, limit: Duration) -> Outcome {
-    let arguments = ["-l", "AppleScript", "-"].into_iter().map(str::to_owned).chain(arguments(order));
+    run(program, SCRIPT, &arguments(order), limit).await
+}
+
+/// Starts `program` with a script that answers as [`SCRIPT`] does, and waits for it, `limit` at most.
+pub async fn run(program: &Path, script: &str, arguments: &[String], limit: Duration) -> Outcome {
+    let arguments = ["-l", "AppleScript", "-"].into_iter().chain(arguments.iter().map(String::as_str));
     let limit = Limit { time: limit, grace: None };
-    match process::run(program, arguments, Talk::Tell(SCRIPT.as_bytes()), limit).await {
+    match process::run(program, arguments, Talk::Tell(script.as_bytes()), limit).await {
         Ok(ended) if ended.status.success() => parse(&ended.said),
         Ok(ended) => Outcome::Uncertain(format!("osascript ended with {}: {}", ended.status, ended.complained.trim())),
         Err(process::Error::NotStarted(error)) => {
@@ -111,6 +116,11 @@ fn explain(number: i64, message: &str) -> String {
         -1743 => "macOS does not let imsgd control Messages (-1743): allow it in System Settings, Privacy & Security, \
                   Automation"
             .to_owned(),
+        -1719 | -25211 => {
+            "macOS does not let imsgd use the windows of Messages: allow it in System Settings, Privacy & \
+                           Security, Accessibility"
+                .to_owned()
+        }
         NO_SUCH_OBJECT => format!("Messages knows no such chat or participant (-1728): {message}"),
         number => format!("Messages answered with error {number}: {message}"),
     }

@@ -64,10 +64,11 @@ const FAILURES: &[Failure] = &[PARSE, REQUEST, METHOD, PARAMS, INTERNAL, NOT_SEN
 impl Method {
     fn failures(&self) -> Vec<Failure> {
         let mut failures = vec![PARAMS, INTERNAL, BUSY];
-        if self.name == "send" {
+        let is_automation = ["send", "react"].contains(&self.name);
+        if is_automation {
             failures.extend([NOT_SENT, UNKNOWN]);
         }
-        if self.needs_database || self.name == "send" {
+        if self.needs_database || is_automation {
             failures.push(DATABASE);
         }
         failures

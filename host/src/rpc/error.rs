@@ -68,6 +68,11 @@ impl RpcError {
         delivery(Disposition::MayHaveCompleted, "applescript", "send", detail)
     }
 
+    /// What became of something else than a send that Messages was to do.
+    pub fn automation(disposition: Disposition, operation: &str, detail: &str) -> RpcError {
+        delivery(disposition, "applescript", operation, detail)
+    }
+
     pub fn to_json(&self) -> Value {
         json!({"code": self.code, "message": self.message, "data": self.data})
     }

@@ -10,7 +10,7 @@ use super::{Answer, Service, answer};
 use crate::address::Normalizer;
 use crate::contacts::Found;
 use crate::outbox::target::{self, Target};
-use crate::outbox::{Job, SendRequest};
+use crate::outbox::{Job, SendRequest, Task};
 
 pub const SEND: &[Param] = &[
     Param::text("to")
@@ -49,7 +49,7 @@ pub async fn send(service: &Service, mut params: Params, is_legacy: bool) -> Ans
     let request = check(service, &params).await?;
     let (reply, result) = oneshot::channel();
     let not_taken = |_| RpcError::not_started("imsgd is stopping; nothing was sent");
-    service.outbox.send(Job { request, reply }).await.map_err(not_taken)?;
+    service.outbox.send(Job { task: Task::Send(request), reply }).await.map_err(not_taken)?;
     let lost = |_| RpcError::may_have_completed("imsgd stopped while this was being sent");
     answer(&result.await.map_err(lost)??)
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Behavior {
     pub mode: Mode,
-    /// How long the call takes; in `write-late`, how long after it the row appears.
+    /// How long the call takes; in `write-late` and `late-join`, how long after it the row appears or joins.
     pub delay: Duration,
 }
 
@@ -36,6 +36,10 @@ pub enum Mode {
     Ghost,
     /// Report success; write into another chat.
     WrongChat,
+    /// Report success; the rows are there at once, and join their chat later.
+    LateJoin,
+    /// Report success; of a reaction, write another kind.
+    WrongKind,
     /// Know neither the chat nor the recipient. A recovery target is used.
     NotFound,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
+use serde_json::{Value, json};
 
 use super::rows::Service;
 
@@ -59,6 +60,21 @@ impl Order {
             }),
         };
         Ok(Order { target, text: (*text).to_owned(), file, service: requested(service)?, recovery })
+    }
+
+    /// For the log of calls.
+    pub fn described(&self) -> Value {
+        let (recipient, chat) = match &self.target {
+            Target::Recipient(address) => (Some(address), None),
+            Target::Chat(guid) => (None, Some(guid)),
+        };
+        json!({
+            "recipient": recipient,
+            "text": self.text,
+            "service": self.service.map_or("auto".to_owned(), |service| service.name().to_lowercase()),
+            "chat": chat,
+            "file": self.file,
+        })
     }
 }
 

@@ -1,7 +1,7 @@
-//! Stands in for `/usr/bin/osascript -l AppleScript - ARG…`, called with the send script on stdin.
+//! Stands in for `/usr/bin/osascript -l AppleScript - ARG…`, called with a script that sends or reacts on stdin.
 //!
-//! The script catches Messages' errors by itself, so a call mostly ends with status 0 and one line:
-//! `ok`, or `error`, phase (`before` or `after` the first `send` began), number and message, with tabs between.
+//! The scripts catch Messages' errors by itself, so a call mostly ends with status 0 and one line:
+//! `ok`, or `error`, phase (`before` or `after` the first `send` or the click began), number and message, with tabs between.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 
 use super::behavior::{self, Behavior, Mode};
 use super::order::{Order, Target};
-use super::receive::{Incoming, Session};
+use super::press::Press;
+use super::receive::{Incoming, Session, Tapback};
 use super::rows::{Chat, OWNER, Service};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -64,9 +65,9 @@ fn quoted(path: &Path) -> Result<String> {
 pub fn run(args: &Args, mut input: impl Read, mut output: impl Write) -> Result<ExitCode> {
     let mut script = String::new();
     input.read_to_string(&mut script).context("could not read the script")?;
-    let order = check(&args.arguments, &script)?;
+    let asked = check(&args.arguments, &script)?;
     let behavior = behavior::next(args.settings.behavior.as_deref())?;
-    let call = Call { settings: &args.settings, order, behavior };
+    let call = Call { settings: &args.settings, asked, behavior };
     match call.answer()? {
         Some(answer) => {
             writeln!(output, "{}", answer.line())?;
@@ -76,14 +77,24 @@ pub fn run(args: &Args, mut input: impl Read, mut output: impl Write) -> Result<
     }
 }
 
-fn check(arguments: &[String], script: &str) -> Result<Order> {
+/// What the script is to do: the two scripts take different numbers of arguments.
+#[derive(Clone, Debug)]
+enum Asked {
+    Send(Order),
+    React(Press),
+}
+
+fn check(arguments: &[String], script: &str) -> Result<Asked> {
     let [language_flag, language, dash, rest @ ..] = arguments else { bail!("expected -l AppleScript - ARG…") };
     ensure!(
         [language_flag, language, dash] == ["-l", "AppleScript", "-"],
         "expected -l AppleScript -, not {language_flag} {language} {dash}"
     );
     ensure!(script.contains("on run"), "stdin has no script with an `on run` handler");
-    Order::parse(rest)
+    match rest {
+        [chat, url, button] => Press::parse(chat, url, button, script).map(Asked::React),
+        _ => Order::parse(rest).map(Asked::Send),
+    }
 }
 
 /// What the script reports.
@@ -113,7 +124,7 @@ impl Answer {
 
 struct Call<'a> {
     settings: &'a Settings,
-    order: Order,
+    asked: Asked,
     behavior: Behavior,
 }
 
@@ -121,7 +132,7 @@ impl Call<'_> {
     /// None where osascript fails or is ended without an answer.
     fn answer(&self) -> Result<Option<Answer>> {
         let mode = self.behavior.mode;
-        if mode != Mode::WriteLate {
+        if !matches!(mode, Mode::WriteLate | Mode::LateJoin) {
             std::thread::sleep(self.behavior.delay);
         }
         match mode {
@@ -135,72 +146,90 @@ impl Call<'_> {
                 Err(anyhow::anyhow!("execution error: Messages got an error: Connection is invalid. (-609)"))
             }
             Mode::Hang => self.hang().map(|()| None),
-            _ => self.send().map(Some),
+            _ => match &self.asked {
+                Asked::Send(order) => self.send(order).map(Some),
+                Asked::React(press) => self.press(press).map(Some),
+            },
         }
     }
 
-    fn send(&self) -> Result<Answer> {
+    fn send(&self, order: &Order) -> Result<Answer> {
         let mut session = Session::open(&self.settings.db)?;
-        let Some((chat, service)) = self.resolve(&mut session)? else {
+        let Some((chat, service)) = self.resolve(order, &mut session)? else {
             self.log(json!({"dispatched": false}))?;
-            return Ok(Answer::not_found(&self.order.target));
+            return Ok(Answer::not_found(&order.target));
         };
         self.log(json!({}))?;
-        let messages = self.messages(&chat, service);
+        // Where it fails half-way, the first of two messages gets through.
+        let through = usize::from(!order.text.is_empty() && order.file.is_some());
+        self.perform(&mut session, &chat, service, through, |_, chat| Ok(messages(order, chat, service)))
+    }
+
+    fn press(&self, press: &Press) -> Result<Answer> {
+        let mut session = Session::open(&self.settings.db)?;
+        let known = session.chat(&press.chat)?.filter(|_| self.behavior.mode != Mode::NotFound);
+        let Some(chat) = known else {
+            self.log(json!({"dispatched": false}))?;
+            return Ok(Answer::not_found(&Target::Chat(press.chat.clone())));
+        };
+        // A URL that names another chat, or none, opens nothing.
+        if press.identifier != chat.identifier || session.newest(&chat)?.is_none() {
+            self.log(json!({"dispatched": false}))?;
+            let message = "Messages did not open the chat".to_owned();
+            return Ok(Answer::Error { phase: "before", number: -2700, message });
+        }
+        self.log(json!({}))?;
+        let is_other = self.behavior.mode == Mode::WrongKind;
+        self.perform(&mut session, &chat, chat.service, 0, |session, chat| press.tapback(session, chat, is_other))
+    }
+
+    /// Writes what `of` a chat is to be written, as it was told to.
+    fn perform(
+        &self,
+        session: &mut Session,
+        chat: &Chat,
+        service: Service,
+        through: usize,
+        of: impl Fn(&Session, &Chat) -> Result<Vec<Incoming>>,
+    ) -> Result<Answer> {
+        let messages = of(session, chat)?;
         match self.behavior.mode {
             Mode::AcceptWithoutWriting => {}
             Mode::Ghost => session.write_ghost(&chat.identifier, service)?,
-            Mode::WriteLate => self.write_late(&messages)?,
+            Mode::WriteLate | Mode::LateJoin => self.write_late(&messages)?,
             Mode::WrongChat => {
-                let chat = session.other_chat(&chat)?;
-                write(&mut session, &self.messages(&chat, service))?;
+                let chat = session.other_chat(chat)?;
+                let messages = of(session, &chat)?;
+                write(session, &messages)?;
             }
             Mode::FailAfter => {
-                // Of two messages, the first got through.
-                let is_text_and_file = !self.order.text.is_empty() && self.order.file.is_some();
-                write(&mut session, &messages[..usize::from(is_text_and_file)])?;
+                write(session, &messages[..through])?;
                 let message = "Messages got an error: AppleEvent timed out.".to_owned();
                 return Ok(Answer::Error { phase: "after", number: -1712, message });
             }
-            _ => write(&mut session, &messages)?,
+            _ => write(session, &messages)?,
         }
         Ok(Answer::Ok)
     }
 
     /// The chat that Messages finds for the order, and what carries the message there.
-    fn resolve(&self, session: &mut Session) -> Result<Option<(Chat, Service)>> {
+    fn resolve(&self, order: &Order, session: &mut Session) -> Result<Option<(Chat, Service)>> {
         let is_known = self.behavior.mode != Mode::NotFound;
-        let found = match &self.order.target {
+        let found = match &order.target {
             Target::Chat(guid) if is_known => session.chat(guid)?.map(|chat| (chat.service, chat)),
             Target::Recipient(address) if is_known => {
-                let service = self.order.service.unwrap_or_default();
+                let service = order.service.unwrap_or_default();
                 Some((service, session.direct_chat(address, service)?))
             }
             _ => None,
         };
-        let found = match (found, &self.order.recovery) {
+        let found = match (found, &order.recovery) {
             (None, Some(recovery)) => {
                 Some((recovery.service, session.direct_chat(&recovery.recipient, recovery.service)?))
             }
             (found, _) => found,
         };
         Ok(found.map(|(service, chat)| (chat, service)))
-    }
-
-    /// The text first, then the file: two messages.
-    fn messages(&self, chat: &Chat, service: Service) -> Vec<Incoming> {
-        let to_chat = Incoming { chat: Some(chat.guid.clone()), service, from_me: true, ..Incoming::default() };
-        let text = Incoming { text: self.order.text.clone(), ..to_chat.clone() };
-        let file = self.order.file.clone().map(|file| Incoming { attachments: vec![file], ..to_chat });
-        let text = Some(text).filter(|text| !text.text.is_empty());
-        let mut messages: Vec<Incoming> = text.into_iter().chain(file).collect();
-        // Who writes to themselves gets what they sent.
-        if chat.identifier == OWNER {
-            let twins: Vec<Incoming> =
-                messages.iter().map(|sent| Incoming { from_me: false, ..sent.clone() }).collect();
-            messages.extend(twins);
-        }
-        messages
     }
 
     /// Hands the messages to a process of its own, as osascript has ended when Messages gets round to writing them.
@@ -217,11 +246,17 @@ impl Call<'_> {
             .spawn()
             .context("could not start the late writer")?;
         let mut stdin = child.stdin.take().context("the late writer has no stdin")?;
-        let mut after_ms = self.behavior.delay.as_millis() as u64;
+        let delay = self.behavior.delay.as_millis() as u64;
+        let (mut after_ms, steps) = match self.behavior.mode {
+            Mode::LateJoin => (0, "split"),
+            _ => (delay, "together"),
+        };
         for message in messages {
             let line = json!({
                 "chat": message.chat, "text": message.text, "attachments": message.attachments,
                 "service": message.service.name(), "from_me": message.from_me, "after_ms": after_ms,
+                "tapback": message.tapback.as_ref().map(Tapback::name), "target": message.target,
+                "steps": steps, "step_ms": delay,
             });
             writeln!(stdin, "{line}")?;
             after_ms = 0;
@@ -242,21 +277,14 @@ impl Call<'_> {
 
     fn log(&self, more: Value) -> Result<()> {
         let Some(path) = &self.settings.sent else { return Ok(()) };
-        let (recipient, chat) = match &self.order.target {
-            Target::Recipient(address) => (Some(address), None),
-            Target::Chat(guid) => (None, Some(guid)),
+        let mut line = match &self.asked {
+            Asked::Send(order) => order.described(),
+            Asked::React(press) => press.described(),
         };
-        let mut line = json!({
-            "recipient": recipient,
-            "text": self.order.text,
-            "service": self.order.service.map_or("auto".to_owned(), |service| service.name().to_lowercase()),
-            "chat": chat,
-            "file": self.order.file,
-            "mode": self.behavior.mode.name(),
-            "dispatched": self.behavior.mode.begins_to_send(),
-            "pid": std::process::id(),
-            "at_ns": Timestamp::now().as_nanosecond() as i64,
-        });
+        line["mode"] = self.behavior.mode.name().into();
+        line["dispatched"] = self.behavior.mode.begins_to_send().into();
+        line["pid"] = std::process::id().into();
+        line["at_ns"] = (Timestamp::now().as_nanosecond() as i64).into();
         if let (Value::Object(line), Value::Object(more)) = (&mut line, more) {
             line.extend(more);
         }
@@ -264,6 +292,21 @@ impl Call<'_> {
         // One write, so that lines of two calls at once do not mix.
         file.write_all(format!("{line}\n").as_bytes()).with_context(|| format!("could not write {}", path.display()))
     }
+}
+
+/// The text first, then the file: two messages.
+fn messages(order: &Order, chat: &Chat, service: Service) -> Vec<Incoming> {
+    let to_chat = Incoming { chat: Some(chat.guid.clone()), service, from_me: true, ..Incoming::default() };
+    let text = Incoming { text: order.text.clone(), ..to_chat.clone() };
+    let file = order.file.clone().map(|file| Incoming { attachments: vec![file], ..to_chat });
+    let text = Some(text).filter(|text| !text.text.is_empty());
+    let mut messages: Vec<Incoming> = text.into_iter().chain(file).collect();
+    // Who writes to themselves gets what they sent.
+    if chat.identifier == OWNER {
+        let twins: Vec<Incoming> = messages.iter().map(|sent| Incoming { from_me: false, ..sent.clone() }).collect();
+        messages.extend(twins);
+    }
+    messages
 }
 
 fn write(session: &mut Session, messages: &[Incoming]) -> Result<()> {

@@ -118,6 +118,19 @@ pub enum Tapback {
     Emoji(String),
 }
 
+impl Tapback {
+    /// As it is named on the command line.
+    pub fn name(&self) -> &str {
+        match self {
+            Tapback::Emoji(emoji) => emoji,
+            Tapback::Standard { code, .. } => {
+                let names = ["love", "like", "dislike", "laugh", "emphasis", "question"];
+                usize::try_from(code - 2000).ok().and_then(|index| names.get(index)).copied().unwrap_or_default()
+            }
+        }
+    }
+}
+
 impl FromStr for Tapback {
     type Err = anyhow::Error;
 
@@ -206,6 +219,11 @@ impl Session {
     /// Any chat but this one.
     pub fn other_chat(&self, chat: &Chat) -> Result<Chat> {
         rows::chat_other_than(&self.connection, chat)?.context("there is no other chat")
+    }
+
+    /// Guid and text of the newest message of `chat`; a reaction is none.
+    pub fn newest(&self, chat: &Chat) -> Result<Option<(String, String)>> {
+        rows::newest_in(&self.connection, chat)
     }
 
     /// An empty row from the owner that belongs to no chat.

@@ -83,6 +83,15 @@ pub fn chat_other_than(connection: &Connection, chat: &Chat) -> Result<Option<Ch
     Ok(connection.prepare_cached(sql)?.query_row([chat.id.0], chat_from_row).optional()?)
 }
 
+/// Guid and text of the newest message of a chat that is no tapback.
+pub fn newest_in(connection: &Connection, chat: &Chat) -> Result<Option<(String, String)>> {
+    let sql = "SELECT m.guid, COALESCE(m.text, '') FROM chat_message_join j JOIN message m ON m.ROWID = j.message_id
+               WHERE j.chat_id = ? AND m.associated_message_type NOT BETWEEN 2000 AND 3999
+               ORDER BY j.message_date DESC, j.message_id DESC LIMIT 1";
+    let found = connection.prepare_cached(sql)?.query_row([chat.id.0], |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(found.optional()?)
+}
+
 fn chat_from_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Chat> {
     Ok(Chat {
         id: ChatId(row.get(0)?),

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Fixture;
 use super::fixture::{DIRECT, START, second};
 use crate::chatdb::{After, ChatDb, History};
-use crate::message::RowId;
+use crate::message::{RowId, TapbackKind};
 
 /// Calls everything that reads messages, on rows that make it use all of its queries.
 fn exercise(db: &ChatDb) {
@@ -29,6 +29,8 @@ fn exercise(db: &ChatDb) {
     db.sent_file(START, &chat, Path::new("/x")).unwrap();
     db.ghost(START, &[]).unwrap();
     db.known_service("+15550001111").unwrap();
+    db.own_tapback(START, DIRECT, &TapbackKind::Like).unwrap();
+    db.chats_of("x").unwrap();
     db.scheduled(second(0), 10).unwrap();
     db.send_status("guid-1").unwrap();
     db.attachment("at_1").unwrap();

@@ -39,6 +39,22 @@ pub struct SentPart<'a> {
     pub guid: &'a str,
 }
 
+/// A reaction was made, and seen.
+#[derive(Serialize, JsonSchema)]
+pub struct Reacted<'a> {
+    /// Always true: a failure is an error.
+    pub ok: bool,
+    pub chat_id: i64,
+    #[schemars(extend("enum" = ["love", "like", "dislike", "laugh", "emphasis", "question"]))]
+    pub reaction_type: &'static str,
+    pub reaction_emoji: &'a str,
+    /// The row of the reaction.
+    pub id: i64,
+    pub guid: &'a str,
+    /// The message that it stands on.
+    pub reacted_to_guid: &'a str,
+}
+
 impl<'a> Sent<'a> {
     /// From the rows that were seen, and the chat that they were meant for.
     pub fn new(rows: &[&'a message::Message], chat: Option<&'a Chat>) -> Sent<'a> {
