@@ -218,3 +218,6 @@ impl Subscriber {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;
