@@ -26,6 +26,7 @@ mod policy;
 mod recipients;
 mod reload;
 mod rpc;
+mod schema;
 mod socket;
 mod stdio;
 mod tidy;
