@@ -11,6 +11,7 @@ mod harness;
 
 mod attachments;
 mod cli;
+mod compatibility;
 mod contacts;
 mod conversion;
 mod crash;
