@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use imsgd::sim;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, FRIEND, FRIENDS, Home, TestDaemon, eventually};
+use crate::harness::{Client, FRIEND, FRIENDS, Home, SmallDb, TestDaemon, eventually};
 
 fn daemon_without_database() -> (TestDaemon, Client) {
     let mut daemon = TestDaemon::start_without_waiting(Home::without_database(FRIENDS));
@@ -132,11 +132,7 @@ fn subscribers_are_told_when_the_database_is_replaced_and_can_subscribe_anew() {
     let mut client = daemon.watch();
     daemon.receive_from(FRIEND, "in the old one");
     assert_eq!(client.texts(1), ["in the old one"]);
-    let new = without_side_files(&daemon, "new.db");
-    for file in ["chat.db-wal", "chat.db-shm", "chat.db"] {
-        fs::remove_file(daemon.path(file)).unwrap();
-    }
-    fs::rename(&new, daemon.db()).unwrap();
+    replace_database(&daemon);
     daemon.receive_from(FRIEND, "before anybody looked");
     let notification = client.notification();
     assert_eq!(notification["method"], "error", "{notification}");
@@ -149,6 +145,48 @@ fn subscribers_are_told_when_the_database_is_replaced_and_can_subscribe_anew() {
     client.subscribe(json!({}));
     daemon.receive_from(FRIEND, "in the new one");
     assert_eq!(client.texts(1), ["in the new one"]);
+}
+
+/// Another database takes the place of this one, as after a restore.
+pub fn replace_database(home: &Home) {
+    let new = without_side_files(home, "new.db");
+    for file in ["chat.db-wal", "chat.db-shm", "chat.db"] {
+        fs::remove_file(home.path(file)).unwrap();
+    }
+    fs::rename(&new, home.db()).unwrap();
+    // The first write makes the side files.
+    SmallDb::open(&home.db()).run("PRAGMA user_version = 1");
+}
+
+/// Nothing that a stranger wrote is shown by those who read the past.
+fn check_hidden(client: &mut Client) {
+    let page = client.ok("messages.after", json!({"since_rowid": 0}));
+    assert_eq!(page["messages"], json!([]), "{page}");
+    let number = client.subscribe(json!({"since_rowid": -1}));
+    // What follows everything else on this connection is the first thing that it hears.
+    client.ok("watch.unsubscribe", json!({"subscription": number}));
+    let fence = client.exchange(r#"{"jsonrpc":"2.0","id":"fence","method":"initialize"}"#);
+    assert_eq!(fence["id"], "fence", "{fence}");
+}
+
+#[test]
+fn a_verdict_on_a_row_of_an_old_database_says_nothing_of_the_row_that_has_its_number() {
+    let mut daemon = TestDaemon::new(FRIENDS);
+    let mut client = daemon.watch();
+    let delivered = daemon.receive_from(FRIEND, "admitted");
+    assert_eq!(client.texts(1), ["admitted"]);
+    // Judged in the new database too.
+    replace_database(&daemon);
+    assert_eq!(daemon.receive_from("nobody@example.com", "secret").rowid, delivered.rowid);
+    assert_eq!(client.notification()["method"], "error");
+    eventually("the new one is followed", || (client.ok("status", json!({}))["imsgd"]["head"] == 1).then_some(()));
+    check_hidden(&mut client);
+    // There before the daemon began.
+    daemon.kill();
+    replace_database(&daemon);
+    assert_eq!(daemon.receive_from("another@example.com", "secret").rowid, delivered.rowid);
+    daemon.start_again();
+    check_hidden(&mut daemon.connect());
 }
 
 #[test]

@@ -89,3 +89,25 @@ fn one_gateway_can_take_the_groups_and_another_the_rest() {
     assert_eq!(groups.texts(1), ["@bot in the group"]);
     assert_eq!(rest.texts(2), ["direct", "direct again"]);
 }
+
+#[test]
+fn what_waits_from_an_old_database_is_not_looked_for_in_another() {
+    let mut daemon =
+        TestDaemon::new(&RULES.replace("mention_patterns", "deny_from = ['+14155550199']\nmention_patterns"));
+    let mut client = daemon.watch();
+    let observed = daemon.receive_in(GROUP, FRIEND, "lunch?");
+    daemon.receive_from(FRIEND, "fence");
+    assert_eq!(client.texts(1), ["fence"]);
+    daemon.kill();
+    crate::database::replace_database(&daemon);
+    daemon.start_again();
+    let mut client = daemon.watch();
+    let denied = daemon.receive_in(GROUP, STRANGER, "@bot the words of a stranger");
+    assert_eq!((denied.rowid, denied.chat_id), (observed.rowid, observed.chat_id));
+    let mention = daemon.receive_in(GROUP, FRIEND, "@bot hello");
+    let message = client.message();
+    assert_eq!((&message["id"], context(&message)), (&json!(mention.rowid.0), vec![]));
+    let mut late = daemon.connect();
+    late.subscribe(json!({"since_rowid": -1}));
+    assert_eq!(context(&late.message()), [""; 0]);
+}

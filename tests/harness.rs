@@ -7,6 +7,7 @@ mod guests;
 mod home;
 mod inject;
 mod record;
+mod small;
 
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ pub use guests::{HOSTILE, hostile_build, wrong_components};
 pub use home::{Home, Stdio, signal};
 pub use inject::Injector;
 pub use record::record;
+pub use small::*;
 
 /// Long enough for a machine that is busy with everything else; what takes longer has failed.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -31,6 +33,10 @@ pub const FRIENDS: &str = "[policy]\nbundled = ['allowlist']\nallow_from = ['+14
 
 /// The same with all bundled policies: strangers get a pairing code.
 pub const FRIENDS_AND_STRANGERS: &str = "[policy]\nallow_from = ['+14155550101', '+14155550102']\n";
+
+/// Admits everybody, and the group of [`SmallDb`] without a mention.
+pub const OPEN: &str = "[policy]\nbundled = ['allowlist', 'group']\nallow_from = ['*']\ndm_policy = 'open'\n\
+    [policy.groups.'any;+;chat42']\nrequire_mention = false\n";
 
 /// For what has no event: looks again and again until there is something to be seen.
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

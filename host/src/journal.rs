@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use crate::message::{Arrival, ChatId, RowId};
+use crate::message::{Arrival, ChatId, Message, RowId};
 use crate::policy::{Decision, Hold, Verdict};
 
 pub(crate) const SCHEMA: &str = "
@@ -53,6 +53,24 @@ pub struct Entry {
     pub judged_us: i64,
     /// Held because a policy failed, not because a stranger waits.
     pub failed: bool,
+}
+
+/// A message that was heard and not delivered. Its row says where to look for it; that what is found there is still
+/// the same message, only the guid does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    pub message: RowId,
+    pub guid: String,
+}
+
+impl Observed {
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Observed> {
+        Ok(Observed { message: RowId(row.get(0)?), guid: row.get(1)? })
+    }
+
+    pub fn is(&self, message: &Message) -> bool {
+        self.message == message.id && self.guid == message.guid
+    }
 }
 
 /// A preview of a link that stands in a message of its own.
@@ -135,10 +153,10 @@ pub(crate) fn put(connection: &Connection, entry: &Entry) -> rusqlite::Result<()
 }
 
 /// Notes which observed messages went out as context of `delivered`.
-pub(crate) fn put_context(connection: &Connection, delivered: RowId, observed: &[RowId]) -> rusqlite::Result<()> {
-    let mut put = connection.prepare_cached("UPDATE journal SET context_for = ?1 WHERE message_rowid = ?2")?;
-    for row in observed {
-        put.execute(params![delivered.0, row.0])?;
+pub(crate) fn put_context(connection: &Connection, delivered: RowId, observed: &[Observed]) -> rusqlite::Result<()> {
+    let mut put = connection.prepare_cached("UPDATE journal SET context_for = ?1 WHERE guid = ?2")?;
+    for message in observed {
+        put.execute(params![delivered.0, message.guid])?;
     }
     Ok(())
 }
@@ -156,24 +174,24 @@ pub fn between(connection: &Connection, first: RowId, last: RowId) -> rusqlite::
 }
 
 /// The observed messages that went out with `delivered`, in ROWID order.
-pub fn context_of(connection: &Connection, delivered: RowId) -> rusqlite::Result<Vec<RowId>> {
-    let mut query =
-        connection.prepare_cached("SELECT message_rowid FROM journal WHERE context_for = ?1 ORDER BY message_rowid")?;
-    query.query_map([delivered.0], |row| row.get(0).map(RowId))?.collect()
+pub fn context_of(connection: &Connection, delivered: RowId) -> rusqlite::Result<Vec<Observed>> {
+    let mut query = connection
+        .prepare_cached("SELECT message_rowid, guid FROM journal WHERE context_for = ?1 ORDER BY message_rowid")?;
+    query.query_map([delivered.0], Observed::from_row)?.collect()
 }
 
 /// Observed messages of `chat` that no delivered one has carried yet: the newest `limit`, in ROWID order.
-pub fn waiting_context(connection: &Connection, chat: ChatId, limit: usize) -> rusqlite::Result<Vec<RowId>> {
+pub fn waiting_context(connection: &Connection, chat: ChatId, limit: usize) -> rusqlite::Result<Vec<Observed>> {
     let mut query = connection.prepare_cached(
-        "SELECT message_rowid FROM journal INDEXED BY journal_observed
+        "SELECT message_rowid, guid FROM journal INDEXED BY journal_observed
          WHERE verdict = 'observed' AND chat_id = ?1 AND context_for IS NULL
            AND message_rowid > IFNULL((SELECT MAX(context_for) FROM journal INDEXED BY journal_observed
                WHERE verdict = 'observed' AND chat_id = ?1), 0)
          ORDER BY message_rowid DESC LIMIT ?2",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows: Vec<RowId> =
-        query.query_map([chat.0, limit], |row| row.get(0).map(RowId))?.collect::<rusqlite::Result<_>>()?;
+    let mut rows: Vec<Observed> =
+        query.query_map([chat.0, limit], Observed::from_row)?.collect::<rusqlite::Result<_>>()?;
     rows.reverse();
     Ok(rows)
 }

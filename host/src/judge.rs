@@ -100,7 +100,7 @@ pub struct Judge {
     /// The last row that was judged.
     tail: Option<RowId>,
     /// Observed rows per chat that no delivered message has carried yet.
-    waiting: HashMap<ChatId, VecDeque<RowId>>,
+    waiting: HashMap<ChatId, VecDeque<journal::Observed>>,
     /// Rows that could not be committed, to be judged again.
     retry: VecDeque<Arrived>,
     echoes: echo::Echoes,

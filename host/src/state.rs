@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use crate::journal::{self, Entry};
+use crate::journal::{self, Entry, Observed};
 use crate::message::RowId;
 use crate::outbox::record;
 use crate::plugin::StoreWrites;
@@ -62,7 +62,7 @@ pub struct StateDb {
 pub struct Batch {
     pub entries: Vec<Entry>,
     /// Observed messages that ride along with a delivered one: (delivered, observed).
-    pub contexts: Vec<(RowId, Vec<RowId>)>,
+    pub contexts: Vec<(RowId, Vec<Observed>)>,
     pub writes: Vec<(String, StoreWrites)>,
     /// Answers to strangers, to be sent once.
     pub replies: Vec<record::Draft>,

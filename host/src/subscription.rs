@@ -232,3 +232,6 @@ impl Subscriber {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,3 +51,36 @@ impl Watches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_takes_the_name_of_another_is_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chat.db-wal");
+        fs::write(&path, "first").unwrap();
+        let (sender, changes) = channel();
+        let mut watches = Watches::new(move || {
+            let _ = sender.send(());
+        })
+        .unwrap();
+        watches.set([path.clone()]);
+        let first = watches.watched[&path];
+        fs::rename(&path, folder.path().join("old")).unwrap();
+        fs::write(&path, "second").unwrap();
+        watches.rearm();
+        let second = watches.watched[&path];
+        assert_eq!(second, Some(fs::metadata(&path).unwrap().ino()));
+        assert_ne!(first, second);
+        fs::write(&path, "and more").unwrap();
+        changes.recv_timeout(Duration::from_secs(30)).unwrap();
+        fs::remove_file(&path).unwrap();
+        watches.rearm();
+        assert_eq!(watches.watched[&path], None);
+    }
+}

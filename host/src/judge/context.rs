@@ -1,9 +1,10 @@
 //! Observed messages: kept for their chat, and handed on with the next one that is delivered there.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::{Judge, Round};
-use crate::journal;
+use crate::journal::{self, Observed};
 use crate::message::{ChatId, Message, RowId};
 use crate::rpc::wire;
 
@@ -15,13 +16,13 @@ impl Judge {
         }
         let limit = self.settings.history_limit;
         let waiting = self.waiting_in(chat.id);
-        waiting.push_back(message.id);
+        waiting.push_back(Observed { message: message.id, guid: message.guid.clone() });
         while waiting.len() > limit {
             waiting.pop_front();
         }
     }
 
-    fn waiting_in(&mut self, chat: ChatId) -> &mut VecDeque<RowId> {
+    fn waiting_in(&mut self, chat: ChatId) -> &mut VecDeque<Observed> {
         let (state, limit) = (&self.state, self.settings.history_limit);
         self.waiting.entry(chat).or_insert_with(|| {
             journal::waiting_context(state.connection(), chat, limit).map(VecDeque::from).unwrap_or_default()
@@ -32,14 +33,17 @@ impl Judge {
     pub(super) fn take_context(&mut self, message: &Message, round: &mut Round) -> Vec<wire::ContextMessage> {
         let Some(chat) = &message.chat else { return Vec::new() };
         // A message that was held may be older than some that were observed since.
-        let (waiting, later) = self.waiting_in(chat.id).drain(..).partition::<Vec<_>, _>(|id| *id < message.id);
+        let (waiting, later) =
+            self.waiting_in(chat.id).drain(..).partition::<Vec<_>, _>(|observed| observed.message < message.id);
         self.waiting_in(chat.id).extend(later);
         if waiting.is_empty() {
             return Vec::new();
         }
-        let context = match self.read(&waiting) {
-            // What the journal has of an earlier run was not sorted out by what it says.
-            Ok(rows) => rows.iter().filter(|row| is_worth_showing(row)).map(|row| (&**row).into()).collect(),
+        let ids: Vec<RowId> = waiting.iter().map(|observed| observed.message).collect();
+        // What the journal has of an earlier run was not sorted out by what it says.
+        let is_shown = |row: &&Arc<Message>| waiting.iter().any(|observed| observed.is(row)) && is_worth_showing(row);
+        let context = match self.read(&ids) {
+            Ok(rows) => rows.iter().filter(is_shown).map(|row| wire::ContextMessage::from(&**row)).collect(),
             Err(error) => {
                 tracing::warn!(%error, "could not read the context of a message");
                 Vec::new()

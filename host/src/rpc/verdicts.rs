@@ -23,10 +23,11 @@ pub async fn deliveries(
 ) -> Result<HashMap<RowId, Delivery>, RpcError> {
     let judged: Vec<Arc<Message>> =
         messages.iter().filter(|message| message.is_judged() && message.chat.is_some()).cloned().collect();
-    let (Some(first), Some(last)) = (judged.iter().map(|m| m.id).min(), judged.iter().map(|m| m.id).max()) else {
+    if judged.is_empty() {
         return Ok(HashMap::new());
-    };
-    let recorded = service.readers.with(move |reader| Recorded::read(reader, first, last)).await?;
+    }
+    let rows = judged.iter().map(|message| (message.guid.clone(), message.id)).collect();
+    let recorded = service.readers.with(move |reader| Recorded::read(reader, &rows)).await?;
     let is_open = |message: &Arc<Message>| match recorded.entries.get(&message.guid) {
         None => true,
         Some(entry) => entry.is_delivered() && message.edits.as_ref().is_some_and(|edits| !edits.is_unsent),
@@ -54,22 +55,29 @@ fn delivery_now(decision: Decision, known: Option<Delivery>) -> Option<Delivery>
     Some(Delivery { route, first_route, labels, decided_by, arrival, held: false, context })
 }
 
-/// Journal rows by guid: a ROWID may have been another message's before the database was replaced.
+/// Journal rows by guid.
+#[derive(Default)]
 struct Recorded {
     entries: HashMap<String, Entry>,
     contexts: HashMap<RowId, Vec<wire::ContextMessage>>,
 }
 
 impl Recorded {
-    fn read(reader: &Reader, first: RowId, last: RowId) -> Result<Recorded, RpcError> {
+    fn read(reader: &Reader, rows: &HashMap<String, RowId>) -> Result<Recorded, RpcError> {
         let state = reader.state()?.connection();
-        let entries = journal::between(state, first, last).map_err(RpcError::internal)?;
+        let (first, last) = (rows.values().min(), rows.values().max());
+        let Some((first, last)) = first.zip(last) else { return Ok(Recorded::default()) };
+        let mut entries = journal::between(state, *first, *last).map_err(RpcError::internal)?;
+        // A ROWID may have been another message's before the database was replaced: a verdict on that says nothing.
+        entries.retain(|entry| rows.get(&entry.guid) == Some(&entry.message));
         let mut contexts = HashMap::new();
         for entry in entries.iter().filter(|entry| entry.is_delivered()) {
-            let ids = journal::context_of(state, entry.message).map_err(RpcError::internal)?;
+            let observed = journal::context_of(state, entry.message).map_err(RpcError::internal)?;
+            let ids: Vec<RowId> = observed.iter().map(|observed| observed.message).collect();
             if !ids.is_empty() {
-                let rows = reader.chatdb.rows(&ids)?;
-                contexts.insert(entry.message, rows.iter().map(|row| (&row.message).into()).collect());
+                let rows = reader.chatdb.rows(&ids)?.into_iter().map(|row| row.message);
+                let rows = rows.filter(|row| observed.iter().any(|observed| observed.is(row)));
+                contexts.insert(entry.message, rows.map(|row| (&row).into()).collect());
             }
         }
         let entries = entries.into_iter().map(|entry| (entry.guid.clone(), entry)).collect();

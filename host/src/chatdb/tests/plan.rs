@@ -42,9 +42,7 @@ fn plan(db: &ChatDb, sql: &str) -> Vec<String> {
     steps.unwrap()
 }
 
-#[test]
-fn no_query_scans_a_table_that_grows() {
-    let fixture = Fixture::new();
+fn check_plans(fixture: &Fixture) {
     fixture.message(1).text("www.example.com").set("is_audio_message", 1).write();
     fixture.message(2).preview("www.example.com").write();
     fixture.message(3).text("reply").set("thread_originator_guid", "guid-1".to_owned()).write();
@@ -71,6 +69,25 @@ fn no_query_scans_a_table_that_grows() {
             assert!(!step.starts_with("SCAN") || is_short, "{step}\n{sql}");
         }
     }
+}
+
+#[test]
+fn no_query_scans_a_table_that_grows() {
+    check_plans(&Fixture::new());
+}
+
+#[test]
+fn nor_does_one_with_the_indexes_that_were_before_macos_15() {
+    let fixture = Fixture::new();
+    fixture.run(
+        "DROP INDEX message_idx_composite_scheduled_message; DROP INDEX message_idx_associated_message2;
+         DROP INDEX message_idx_isRead_isFromMe_itemType;
+         ALTER TABLE message DROP COLUMN schedule_type; ALTER TABLE message DROP COLUMN schedule_state;
+         ALTER TABLE message DROP COLUMN associated_message_emoji;
+         CREATE INDEX message_idx_associated_message ON message (associated_message_guid);
+         CREATE INDEX message_idx_isRead_isFromMe_itemType ON message (is_read, is_from_me, item_type);",
+    );
+    check_plans(&fixture);
 }
 
 #[test]
