@@ -74,12 +74,12 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     fn last(&mut self) -> Input<'_> {
+        self.searched = 0;
         if std::mem::take(&mut self.is_skipping) {
             self.buffer.clear();
             return Input::TooLong;
         }
         self.taken = self.buffer.len();
-        self.searched = 0;
         if is_blank(&self.buffer) { Input::End } else { Input::Line(&self.buffer) }
     }
 
@@ -132,6 +132,23 @@ mod tests {
         let long = "x".repeat(100_000);
         let input = format!("a\n{long}\nb\n{long}");
         assert_eq!(all(input.as_bytes(), 100).await, ["a", "too long", "b", "too long"]);
+    }
+
+    #[tokio::test]
+    async fn a_long_line_that_ends_with_the_input_is_followed_by_its_end() {
+        // In chunks, so that some of the line is in the buffer when the input ends.
+        for length in 1..30 {
+            let input = "x".repeat(length);
+            let (mut client, server) = tokio::io::duplex(7);
+            let writer = tokio::spawn(async move {
+                use tokio::io::AsyncWriteExt;
+                client.write_all(input.as_bytes()).await.unwrap();
+            });
+            let mut lines = Lines::new(server, 3);
+            let is_line = matches!(lines.next().await.unwrap(), Input::Line(_));
+            assert_eq!((is_line, lines.next().await.unwrap()), (length <= 3, Input::End));
+            writer.await.unwrap();
+        }
     }
 
     #[tokio::test]
