@@ -3,6 +3,7 @@
 # make types    write examples/imsgd.d.ts again, after a change of the protocol
 # make plugins  build plugins/dist again, after a change in plugins/ or wit/
 # make lint     format and clippy
+# make fuzz     ten minutes for each reader of what strangers write; needs cargo-fuzz, nightly Rust and C++
 # make bench    measure, and write docs/benchmarks.md and .json
 # make macos    compile and link for macOS, on Linux
 
@@ -18,13 +19,15 @@ export CACHE CARGO_TARGET_DIR
 IMSGD = $(CARGO_TARGET_DIR)/debug/imsgd
 POLICIES = allowlist pairing group chunking guests/hostile
 EXAMPLE = examples/plugins/quiet-hours
+FUZZ = body summary poll lines
+FUZZ_SECONDS ?= 600
 # What the tests saw a daemon say.
 RECORDED = $(CARGO_TARGET_DIR)/recorded
 
 # What is compiled in plugins/ and for it has its own folder.
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
-.PHONY: demo test toolchain lint host contract policies fresh examples types plugins bench macos
+.PHONY: demo test toolchain lint host contract policies fresh examples types plugins fuzz bench macos
 .NOTPARALLEL:
 
 demo:
@@ -40,13 +43,16 @@ lint:
 	cargo fmt --check
 	cargo fmt --check --all --manifest-path plugins/Cargo.toml
 	cargo fmt --check --manifest-path $(EXAMPLE)/Cargo.toml
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --bins --tests --manifest-path fuzz/Cargo.toml -- -D warnings
 	$(IN_WASM) cargo clippy --locked --workspace --all-targets --manifest-path plugins/Cargo.toml -- -D warnings
 	$(IN_WASM) cargo clippy --locked --all-targets --manifest-path $(EXAMPLE)/Cargo.toml -- -D warnings
 
 host:
 	rm -rf $(RECORDED)
 	IMSGD_RECORD=$(RECORDED) cargo test --locked
+	cargo test --locked --manifest-path fuzz/Cargo.toml
 
 # The protocol as it is published, against what the tests of `host` saw.
 contract:
@@ -84,6 +90,14 @@ plugins:
 		$(IN_WASM) $(IMSGD) plugin build plugins/$$policy --out plugins/dist/$$policy.wasm; \
 	done
 	$(IN_WASM) $(IMSGD) plugin build tests/guests/wasi --out tests/guests/wasi.wasm
+
+# What is found is in fuzz/artifacts; what leads to new places is kept for the next time.
+fuzz:
+	cargo run --locked --manifest-path fuzz/Cargo.toml --bin seeds -- $(CACHE)/fuzz
+	set -e; for target in $(FUZZ); do \
+		cargo +nightly fuzz run --features libfuzzer --target-dir $(CARGO_TARGET_DIR)-fuzz $$target $(CACHE)/fuzz/$$target \
+			-- -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -print_final_stats=1; \
+	done
 
 # Writes docs/benchmarks.md and docs/benchmarks.json.
 bench:

@@ -4,6 +4,7 @@
 pub mod discover;
 pub mod envelope;
 pub mod error;
+pub mod failure;
 pub mod legacy;
 pub mod param;
 pub mod params;

@@ -3,7 +3,8 @@
 
 use tokio::sync::oneshot;
 
-use super::error::{Disposition, RpcError};
+use super::error::RpcError;
+use super::failure::Disposition;
 use super::param::{CHAT_ID, Param};
 use super::params::Params;
 use super::{Answer, Service, answer};
