@@ -9,6 +9,7 @@ pub mod params;
 pub mod wire;
 
 mod attachments;
+mod background;
 mod chats;
 mod journal;
 mod local;
@@ -176,6 +177,9 @@ const METHODS: &[Method] = &[
     Method::new("contacts.lookup", Lane::Read, local::ADDRESS)
         .gives::<wire::local::ContactName<'_>>()
         .about("The name that the owner's contacts have for an address, after another look at them."),
+    Method::of_database("chats.background", Lane::Read, background::BACKGROUND)
+        .gives::<wire::background::Background<'_>>()
+        .about("The picture behind a chat, as far as it is written down."),
     Method::new("rpc.discover", Lane::Control, &[])
         .gives::<Map<String, Value>>()
         .about("The OpenRPC document of all this."),
@@ -274,6 +278,7 @@ async fn read_with(readers: &Arc<Readers>, files: &Arc<Files>, method: &Method, 
     match method.name {
         "chats.list" => chats::list(readers, params).await,
         "chats.get" => chats::get(readers, &params).await,
+        "chats.background" => background::background(readers, &params).await,
         "messages.stats" => stats::stats(readers, params).await,
         "messages.history" => messages::history(readers, files, params).await,
         "messages.search" => messages::search(readers, params).await,
