@@ -196,6 +196,13 @@ export interface Methods {
     result: ConnectionCompat;
   };
   /**
+   * The picture behind a chat, as far as it is written down.
+   */
+  "chats.background": {
+    params: ChatsBackgroundParams;
+    result: Background;
+  };
+  /**
    * The OpenRPC document of all this.
    */
   "rpc.discover": {
@@ -1543,6 +1550,52 @@ export interface ConnectionCompatParams {
 export interface ConnectionCompat {
   ok: boolean;
   version: "0.15" | "0.9";
+}
+/**
+ * Parameters of `chats.background`.
+ */
+export interface ChatsBackgroundParams {
+  /**
+   * The chat's row. At least 1.
+   */
+  chat_id: number;
+}
+/**
+ * The picture behind a chat. What is not written down is left out.
+ */
+export interface Background {
+  /**
+   * Always true: a failure is an error.
+   */
+  ok: boolean;
+  chat_id: number;
+  chat_guid: string;
+  background_set: boolean;
+  background_channel_guid?: string;
+  asset_url?: string;
+  asset_id?: string;
+  object_id?: string;
+  file_size?: number;
+  poster_version?: number;
+  communication_safety_state?: number;
+  version?: number;
+  /**
+   * Where Messages keeps the picture, with a channel.
+   */
+  cache_path?: string;
+  cache_exists?: boolean;
+  watch_background_path?: string;
+  watch_background_exists?: boolean;
+  latest_event?: BackgroundEvent;
+}
+/**
+ * The last time that the background was set or taken away.
+ */
+export interface BackgroundEvent {
+  row_id: number;
+  guid: string;
+  action: "set" | "clear";
+  date: string;
 }
 /**
  * What the server says without being asked: its `params`, by method.

@@ -1,6 +1,7 @@
 //! Commands as people and probing gateways run them.
 
 mod account;
+mod background;
 mod react;
 mod send;
 mod usage;

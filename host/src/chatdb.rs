@@ -18,6 +18,7 @@ use crate::message::{Message, RowId};
 
 mod accounts;
 mod attachment;
+mod background;
 mod changed;
 mod chats;
 mod fold;
@@ -41,6 +42,7 @@ mod unread;
 mod tests;
 
 pub use accounts::Account;
+pub use background::{Background, BackgroundEvent};
 pub use chats::{ChatSummary, target_keys};
 pub use history::History;
 pub use own_tapback::OwnTapback;

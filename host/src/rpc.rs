@@ -11,6 +11,7 @@ pub mod params;
 pub mod wire;
 
 mod attachments;
+mod background;
 mod chats;
 mod journal;
 mod local;
@@ -181,6 +182,9 @@ const METHODS: &[Method] = &[
     Method::new(legacy::METHOD, Lane::Control, legacy::COMPAT)
         .gives::<wire::watch::Compat>()
         .about("Says how this connection takes the parameters of the requests that follow."),
+    Method::of_database("chats.background", Lane::Read, background::BACKGROUND)
+        .gives::<wire::background::Background<'_>>()
+        .about("The picture behind a chat, as far as it is written down."),
     Method::new("rpc.discover", Lane::Control, &[])
         .gives::<Map<String, Value>>()
         .about("The OpenRPC document of all this."),
@@ -280,6 +284,7 @@ async fn read_with(readers: &Arc<Readers>, files: &Arc<Files>, method: &Method, 
     match method.name {
         "chats.list" => chats::list(readers, params).await,
         "chats.get" => chats::get(readers, &params).await,
+        "chats.background" => background::background(readers, &params).await,
         "messages.stats" => stats::stats(readers, params).await,
         "messages.history" => messages::history(readers, files, params).await,
         "messages.search" => messages::search(readers, params).await,

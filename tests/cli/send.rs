@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::process::Stdio;
 
+use imsgd::sim::contacts::Card;
 use imsgd::sim::{Incoming, Service};
 use serde_json::{Value, json};
 
@@ -232,4 +233,18 @@ fn an_errand_that_is_interrupted_says_that_the_message_may_have_left() {
     let child = call["child_pid"].as_i64().unwrap();
     eventually("what osascript started ends", || crate::outbound::is_gone(child).then_some(()));
     assert_eq!(home.outbox_state().as_deref(), Some("unconfirmed"));
+}
+
+#[test]
+fn a_contact_can_be_named_if_the_name_means_one() {
+    let home = Home::with_contacts(QUICK);
+    home.contact(&Card::new("Joanna Doe", &["jo@example.com"]));
+    let sent = home.run(&["send", "--to", "Ann Example", "--text", "hi"]);
+    assert_eq!((sent.status.code(), sent.stdout.as_str()), (Some(0), "sent\n"), "{sent:?}");
+    assert_eq!(home.sent()[0]["recipient"], FRIEND);
+    let refused = home.run(&["send", "--to", "ANN", "--text", "hi"]);
+    assert_eq!((refused.status.code(), refused.stdout.as_str()), (Some(1), ""));
+    let said = "error: Invalid chat target: Multiple contacts match \"ANN\":\n  Ann Example: ";
+    assert!(refused.stderr.starts_with(said), "{refused:?}");
+    assert_eq!(home.sent().len(), 1);
 }

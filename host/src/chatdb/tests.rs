@@ -1,6 +1,7 @@
 //! Tests on real SQLite files in WAL mode, with the tables and indexes that Messages makes.
 
 mod accounts;
+mod background;
 mod chats;
 mod fixture;
 mod history;

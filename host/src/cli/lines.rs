@@ -76,6 +76,21 @@ fn attachment_line(attachment: &Value) -> String {
     format!("  attachment: name={name} mime={mime} missing={missing} path={path}{converted}\n")
 }
 
+pub fn background(background: &Value) -> String {
+    let state = if background["background_set"] == true { "set" } else { "none" };
+    let mut out = format!("chat-background: {state}\n");
+    let always = ["chat_id", "chat_guid"];
+    let with_channel = ["background_channel_guid", "cache_exists", "watch_background_exists"];
+    for key in always.into_iter().chain(with_channel).filter(|key| !background[*key].is_null()) {
+        out.push_str(&format!("{key}: {}\n", plain(&background[key])));
+    }
+    let event = &background["latest_event"];
+    if !event.is_null() {
+        out.push_str(&format!("latest_event: {} row={}\n", text(event, "action"), event["row_id"]));
+    }
+    out
+}
+
 pub fn scheduled(message: &Value) -> String {
     let at = local_time(text(message, "scheduled_at"));
     format!("{at} {} [{}] {}\n", text(message, "guid"), message["chat_id"], text(message, "text"))

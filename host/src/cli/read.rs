@@ -71,6 +71,18 @@ pub enum Read {
         #[command(flatten)]
         at: Where,
     },
+    /// Tell whether a chat has a background picture
+    ChatBackground {
+        /// There is only one
+        #[arg(default_value = "status", value_parser = ["status"])]
+        action: String,
+        /// The chat's `id`, as `chats` shows it
+        #[arg(long, value_name = "ID")]
+        #[arg(value_parser = values::positive, allow_negative_numbers = true)]
+        chat_id: i64,
+        #[command(flatten)]
+        at: Where,
+    },
     /// List messages that are to be sent later
     Scheduled {
         /// There is only one
@@ -122,9 +134,10 @@ impl Read {
         let out = match (&self, global.json) {
             (Read::Chats { .. }, true) => json_lines(&list("chats")),
             (Read::Chats { .. }, false) => list("chats").iter().map(lines::chat).collect(),
-            (Read::Group { .. } | Read::Stats { .. }, true) => format!("{answer}\n"),
+            (Read::Group { .. } | Read::Stats { .. } | Read::ChatBackground { .. }, true) => format!("{answer}\n"),
             (Read::Group { .. }, false) => lines::group(&answer),
             (Read::Stats { .. }, false) => lines::stats(&answer),
+            (Read::ChatBackground { .. }, false) => lines::background(&answer),
             (_, true) => json_lines(&list("messages")),
             (Read::Scheduled { .. }, false) => list("messages").iter().map(lines::scheduled).collect(),
             (Read::History(history), false) => {
@@ -144,6 +157,7 @@ impl Read {
                 (at.clone(), "chats.list", json!({"limit": limit, "unread_only": unread_only}))
             }
             Read::Group { chat_id, at } => (at.clone(), "chats.get", json!({"chat_id": chat_id})),
+            Read::ChatBackground { chat_id, at, .. } => (at.clone(), "chats.background", json!({"chat_id": chat_id})),
             Read::History(history) => (history.at.clone(), "messages.history", history.params()),
             Read::Search { query, matching, limit, at } => {
                 (at.clone(), "messages.search", json!({"query": query, "match": matching, "limit": limit}))

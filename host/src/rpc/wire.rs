@@ -2,6 +2,7 @@
 //! that no inner type becomes a promise to clients. What is said here of types and fields is published with them.
 
 pub mod attachment;
+pub mod background;
 mod content;
 pub mod error;
 pub mod journal;

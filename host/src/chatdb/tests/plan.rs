@@ -30,6 +30,7 @@ fn exercise(db: &ChatDb) {
     db.ghost(START, &[]).unwrap();
     db.known_service("+15550001111").unwrap();
     db.own_tapback(START, DIRECT, &TapbackKind::Like).unwrap();
+    db.background(DIRECT).unwrap();
     db.chats_of("x").unwrap();
     db.scheduled(second(0), 10).unwrap();
     db.send_status("guid-1").unwrap();
