@@ -16,6 +16,7 @@ mod compatibility;
 mod contacts;
 mod conversion;
 mod crash;
+mod damage;
 mod database;
 mod discover;
 mod dist;

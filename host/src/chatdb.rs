@@ -218,13 +218,12 @@ impl ChatDb {
         self.value("find the last message", "SELECT COALESCE(MAX(ROWID), 0) FROM message", |row| row.get(0).map(RowId))
     }
 
+    /// `None` where there is no such row; empty where the row has none.
     pub fn guid_of(&self, id: RowId) -> Result<Option<String>, Error> {
-        if !self.schema.has(Table::Message, "guid") {
-            return Ok(None);
-        }
         self.read("look up a message", || {
-            let mut statement = self.prepare("SELECT guid FROM message WHERE ROWID = ?1")?;
-            Ok(statement.query_row([id.0], |row| Ok(row::string(row, 0))).optional()?.flatten())
+            let guid = self.schema.column(Table::Message, "m", "guid");
+            let mut statement = self.prepare(&format!("SELECT {guid} FROM message m WHERE m.ROWID = ?1"))?;
+            statement.query_row([id.0], |row| Ok(row::string(row, 0).unwrap_or_default())).optional()
         })
     }
 

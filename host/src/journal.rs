@@ -34,6 +34,7 @@ CREATE INDEX journal_context ON journal (context_for) WHERE context_for IS NOT N
 /// One row of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
+    /// [`Message::key`].
     pub guid: String,
     pub message: RowId,
     pub chat: ChatId,
@@ -60,6 +61,7 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
     pub message: RowId,
+    /// [`Message::key`].
     pub guid: String,
 }
 
@@ -69,7 +71,7 @@ impl Observed {
     }
 
     pub fn is(&self, message: &Message) -> bool {
-        self.message == message.id && self.guid == message.guid
+        self.message == message.id && self.guid == message.key()
     }
 }
 

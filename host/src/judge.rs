@@ -279,7 +279,7 @@ impl Judge {
             Verdict::Observe => self.observe(message),
             Verdict::Hold(Hold::Introduction(Some(challenge))) => {
                 if let (Some(text), Some(chat)) = (challenge.reply, &message.chat) {
-                    round.batch.replies.push(record::Draft::reply(&message.guid, chat, text));
+                    round.batch.replies.push(record::Draft::reply(&message.key(), chat, text));
                 }
             }
             Verdict::Hold(_) | Verdict::Reject { .. } | Verdict::Drop { .. } => {}
@@ -426,7 +426,7 @@ impl Judge {
 fn blank_entry(row: &Arrived, sender: &str) -> Entry {
     let message = &row.message;
     Entry {
-        guid: message.guid.clone(),
+        guid: message.key().into_owned(),
         message: message.id,
         chat: message.chat.as_ref().map_or(ChatId(0), |chat| chat.id),
         sender: sender.to_owned(),

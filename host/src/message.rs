@@ -1,5 +1,6 @@
 //! The domain types that all parts speak: messages, chats, handles and their ids. No serde, SQL or WIT here.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -435,6 +436,17 @@ impl Message {
     /// go to whoever asks for them.
     pub fn is_judged(&self) -> bool {
         !self.is_from_me && self.tapback.as_ref().is_none_or(|tapback| tapback.kind == TapbackKind::Sticker)
+    }
+}
+
+impl Message {
+    /// What tells it from others in what is kept of it: the guid, and for a damaged row without one, row and date.
+    pub fn key(&self) -> Cow<'_, str> {
+        if self.guid.is_empty() {
+            Cow::Owned(format!("row {} of {}", self.id, self.sent_at))
+        } else {
+            Cow::Borrowed(&self.guid)
+        }
     }
 }
 

@@ -16,7 +16,7 @@ impl Judge {
         }
         let limit = self.settings.history_limit;
         let waiting = self.waiting_in(chat.id);
-        waiting.push_back(Observed { message: message.id, guid: message.guid.clone() });
+        waiting.push_back(Observed { message: message.id, guid: message.key().into_owned() });
         while waiting.len() > limit {
             waiting.pop_front();
         }

@@ -51,7 +51,7 @@ impl Judge {
         };
         let mut round = Round::default();
         for entry in entries {
-            let message = messages.iter().find(|message| message.guid == entry.guid);
+            let message = messages.iter().find(|message| message.key() == entry.guid);
             if let Some(message) = message.filter(|message| message.chat.is_some()) {
                 let row =
                     Arrived { message: message.clone(), arrival: entry.arrival, seen_at: entry.seen_at, change: None };

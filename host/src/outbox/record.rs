@@ -84,7 +84,7 @@ pub struct Record {
 }
 
 impl Draft {
-    /// The answer to the message `guid`, at most once however often that message is judged.
+    /// The answer to the message whose key is `guid`, at most once however often that message is judged.
     pub fn reply(guid: &str, chat: &Chat, text: String) -> Draft {
         Draft {
             idempotency_key: Some(format!("reply:{guid}")),

@@ -72,7 +72,7 @@ fn look_up(reader: &Reader, guid: Option<String>, rowid: Option<RowId>) -> Resul
         Some(rowid) => reader.chatdb.rows(&[rowid])?.into_iter().next().map(|row| row.message),
         None => None,
     };
-    let guid = message.as_ref().map(|message| message.guid.clone()).or(guid);
+    let guid = message.as_ref().map(|message| message.key().into_owned()).or(guid);
     let entry = match guid {
         Some(guid) => journal::by_guid(reader.state()?.connection(), &guid).map_err(RpcError::internal)?,
         None => None,

@@ -26,9 +26,9 @@ pub async fn deliveries(
     if judged.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = judged.iter().map(|message| (message.guid.clone(), message.id)).collect();
+    let rows = judged.iter().map(|message| (message.key().into_owned(), message.id)).collect();
     let recorded = service.readers.with(move |reader| Recorded::read(reader, &rows)).await?;
-    let is_open = |message: &Arc<Message>| match recorded.entries.get(&message.guid) {
+    let is_open = |message: &Arc<Message>| match recorded.entries.get(&*message.key()) {
         None => true,
         Some(entry) => entry.is_delivered() && message.edits.as_ref().is_some_and(|edits| !edits.is_unsent),
     };
