@@ -47,6 +47,7 @@ pub use chats::{ChatSummary, target_keys};
 pub use history::History;
 pub use own_tapback::OwnTapback;
 pub use page::{After, Page};
+pub use row::Damage;
 pub use schedule::Scheduled;
 pub use search::{Search, TextMatch};
 
@@ -146,6 +147,8 @@ pub struct TailRow {
     pub message: Message,
     /// False while Messages has yet to write some of it: its chat, its text or its attachments.
     pub complete: bool,
+    /// What of it could not be read, if anything.
+    pub damage: Option<Damage>,
 }
 
 /// One open chat.db.
@@ -281,7 +284,8 @@ impl ChatDb {
         let mut rows: Vec<MessageRow> =
             statement.query_map(params, |row| Ok(MessageRow::read(row)))?.collect::<rusqlite::Result<_>>()?;
         Loader::new(self).fill(&mut rows)?;
-        Ok(rows.into_iter().map(|row| TailRow { complete: row.is_complete(), message: row.message }).collect())
+        let read = |row: MessageRow| TailRow { complete: row.is_complete(), damage: row.damage, message: row.message };
+        Ok(rows.into_iter().map(read).collect())
     }
 
     fn value<T>(

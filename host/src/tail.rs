@@ -179,6 +179,9 @@ impl Tail {
                     self.late.push((id, since));
                 }
             }
+            if let Some(damage) = row.damage {
+                tracing::warn!(row = id.0, %damage, "a message is damaged and shown without what could not be read");
+            }
             let arrival = arrivals.classify(id, row.message.sent_at, now);
             self.recent.note(&row.message, arrival);
             ready.push(Arrived { message: Arc::new(row.message), arrival, seen_at: now, change: None });

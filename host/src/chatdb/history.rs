@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::params_from_iter;
 
 use super::load::Loader;
 use super::row::{self, MessageRow};
@@ -58,14 +58,14 @@ impl ChatDb {
 fn select(db: &ChatDb, query: &History) -> rusqlite::Result<Vec<MessageRow>> {
     let mut chosen: Vec<MessageRow> = Vec::new();
     let mut place: HashMap<RowId, usize> = HashMap::new();
-    let mut statement = db.prepare(&newest_first(db, query.chat)?)?;
-    let before = query.end.map_or(i64::MAX, date::to_column);
-    let mut rows = statement.query(params![query.chat.0, before])?;
+    let mut statement = db.prepare(&newest_first(db, query)?)?;
+    let end = query.end.map(date::to_column);
+    let mut rows = statement.query(params_from_iter([Some(query.chat.0), end].into_iter().flatten()))?;
     while chosen.len() < query.limit
         && let Some(row) = rows.next()?
     {
         let row = MessageRow::read_in(query.chat, row);
-        if query.start.is_some_and(|start| row.message.sent_at < start) {
+        if row.has_date && query.start.is_some_and(|start| row.message.sent_at < start) {
             break;
         }
         if row.is_tapback() || !query.wants(&row.message) || place.contains_key(&row.message.id) {
@@ -88,16 +88,22 @@ fn select(db: &ChatDb, query: &History) -> rusqlite::Result<Vec<MessageRow>> {
     Ok(chosen)
 }
 
-fn newest_first(db: &ChatDb, chat: ChatId) -> rusqlite::Result<String> {
+/// What does not stand in the order of its date, as a message without one, is not filtered here.
+fn newest_first(db: &ChatDb, query: &History) -> rusqlite::Result<String> {
     let select = format!(
         "SELECT {} FROM chat_message_join j CROSS JOIN message m ON m.ROWID = j.message_id {} WHERE j.chat_id = ?1",
         db.columns,
         row::JOINS
     );
-    Ok(if has_join_dates(db, chat)? {
-        format!("{select} AND j.message_date <= ?2 ORDER BY j.message_date DESC, j.message_id DESC")
-    } else {
-        format!("{select} AND m.date <= ?2 ORDER BY m.date DESC, m.ROWID DESC")
+    Ok(match (has_join_dates(db, query.chat)?, query.end) {
+        (true, None) => format!("{select} ORDER BY j.message_date DESC, j.message_id DESC"),
+        (true, Some(_)) => {
+            format!("{select} AND j.message_date <= ?2 ORDER BY j.message_date DESC, j.message_id DESC")
+        }
+        (false, None) => format!("{select} ORDER BY m.date DESC, m.ROWID DESC"),
+        (false, Some(_)) => {
+            format!("{select} AND (m.date <= ?2 OR typeof(m.date) <> 'integer') ORDER BY m.date DESC, m.ROWID DESC")
+        }
     })
 }
 

@@ -12,6 +12,10 @@ use super::schema::{Schema, Table};
 use crate::decode::{self, date, event, tapback};
 use crate::message::{ChatId, Event, Message, RowId, Tapback};
 
+mod damage;
+
+pub use damage::Damage;
+
 /// The joins that [`columns`] needs, to stand after `message m` in a FROM clause.
 pub(super) const JOINS: &str = "LEFT JOIN handle h ON h.ROWID = m.handle_id";
 
@@ -113,6 +117,9 @@ pub(super) struct MessageRow {
     pub associated_type: i64,
     pub is_audio: bool,
     pub has_attachments: bool,
+    /// Without a date, it reads as one from 2001.
+    pub has_date: bool,
+    pub damage: Option<Damage>,
     /// As many attachments as the row itself says that it has.
     expected_attachments: usize,
 }
@@ -121,9 +128,6 @@ impl MessageRow {
     pub fn read(row: &Row<'_>) -> MessageRow {
         let id = RowId(integer(row, column::ROWID).unwrap_or(0));
         let mut body = decode::body(blob(row, column::BODY));
-        if let Some(warning) = body.warning {
-            tracing::debug!(row = id.0, %warning, "attributedBody is damaged");
-        }
         let text = text(row, &mut body);
         let tapback = tapback(row, &text);
         let is_from_me = is(row, column::IS_FROM_ME);
@@ -145,6 +149,8 @@ impl MessageRow {
             associated_type: integer(row, column::ASSOCIATED_TYPE).unwrap_or(0),
             is_audio: is(row, column::IS_AUDIO),
             has_attachments: is(row, column::HAS_ATTACHMENTS),
+            has_date: integer(row, column::DATE).is_some(),
+            damage: Damage::of(row, body.warning),
             expected_attachments: body.attachment_guids.len().max(has_cached),
             message: Message {
                 id,

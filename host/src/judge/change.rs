@@ -32,7 +32,7 @@ impl Judge {
     }
 
     fn changed_delivery(&mut self, row: &Arrived) -> Option<(Arc<Message>, Delivery)> {
-        let entry = journal::by_guid(self.state.connection(), &row.message.guid).unwrap_or_else(|error| {
+        let entry = journal::by_guid(self.state.connection(), &row.message.key()).unwrap_or_else(|error| {
             tracing::error!(%error, "an edit is not announced, as the journal could not be read");
             None
         });
@@ -82,7 +82,7 @@ impl Judge {
     /// The route that a message took before it was edited.
     fn delivered_to(&self, message: &Message) -> Option<String> {
         message.edits.as_ref()?;
-        let entry = journal::by_guid(self.state.connection(), &message.guid).ok()??;
+        let entry = journal::by_guid(self.state.connection(), &message.key()).ok()??;
         entry.is_delivered().then_some(entry.route)?
     }
 

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::decode::date;
 use crate::message::{Arrival, RowId};
 
 /// Older than this when first seen is not fresh. Gateways draw the line for backlog at the same age.
@@ -13,7 +14,7 @@ const FRESH: SignedDuration = SignedDuration::from_mins(15);
 ///   had gone on, and this was added behind its back;
 /// - *catch-up*: written before we watched, or not fresh but in the ordinary course of things, as after a night of
 ///   sleep;
-/// - *live*: all else.
+/// - *live*: all else, also what has no date, which reads as one from long ago.
 pub struct Arrivals {
     /// The last row that was there when we began to watch.
     head_at_start: RowId,
@@ -32,6 +33,9 @@ impl Arrivals {
     }
 
     pub fn classify(&mut self, id: RowId, sent_at: Timestamp, now: Timestamp) -> Arrival {
+        if sent_at == date::from_column(None) {
+            return if self.is_new(id) { Arrival::Live } else { Arrival::CatchUp };
+        }
         let is_fresh = now.duration_since(sent_at) <= FRESH;
         let is_behind = self.newest.is_some_and(|newest| newest.duration_since(sent_at) > FRESH);
         // A date from the future, off a wrong clock, must not make all that follows look old.
@@ -85,6 +89,18 @@ mod tests {
             assert_eq!(arrivals.classify(RowId(row), at(row - 10), at(100)), Arrival::Backfill);
         }
         assert_eq!(arrivals.classify(RowId(20), at(100), at(100)), Arrival::Live);
+    }
+
+    #[test]
+    fn what_has_no_date_is_not_old() {
+        let mut arrivals = Arrivals::new(RowId(10), Some(at(0)));
+        assert_eq!(arrivals.classify(RowId(10), date::from_column(None), at(1)), Arrival::CatchUp);
+        assert_eq!(arrivals.classify(RowId(11), date::from_column(None), at(9)), Arrival::Live);
+        assert_eq!(
+            arrivals.classify(RowId(12), at(1), at(9)),
+            Arrival::CatchUp,
+            "it says nothing of those that follow"
+        );
     }
 
     #[test]

@@ -125,3 +125,24 @@ fn a_preview_may_name_its_text_instead_of_repeating_it() {
     assert_eq!(folded(&messages), [(1, Some(2))]);
     assert_eq!(messages[0].text, "look\nhttps://example.com");
 }
+
+#[test]
+fn a_message_without_a_date_is_the_oldest_and_hides_no_other() {
+    let fixture = Fixture::new();
+    fixture.text(1, "dated");
+    fixture.text(2, "no date");
+    fixture.text(3, "no number");
+    fixture.run("UPDATE message SET date = NULL WHERE ROWID = 2; UPDATE message SET date = 'today' WHERE ROWID = 3");
+    for joins in
+        ["UPDATE chat_message_join SET message_date = 0", "UPDATE chat_message_join SET message_date = message_id"]
+    {
+        fixture.run(joins);
+        let find = |start, end| {
+            let query = History { start, end, ..History::newest(DIRECT, 9) };
+            ids(&fixture.open().history(&query).unwrap())
+        };
+        assert_eq!(find(None, None), [1, 3, 2], "{joins}");
+        assert_eq!(find(None, Some(second(9))), [1, 3, 2], "{joins}");
+        assert_eq!(find(Some(second(0)), None), [1], "{joins}");
+    }
+}
