@@ -3,6 +3,7 @@
 mod account;
 mod background;
 mod react;
+mod read;
 mod send;
 mod usage;
 mod watch;
