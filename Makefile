@@ -4,6 +4,7 @@
 # make plugins  build plugins/dist again, after a change in plugins/ or wit/
 # make lint     format and clippy
 # make fuzz     ten minutes for each reader of what strangers write; needs cargo-fuzz, nightly Rust and C++
+# make man      write manual pages into $(CARGO_TARGET_DIR)/man
 # make bench    measure, and write docs/benchmarks.md and .json
 # make macos    compile and link for macOS, on Linux
 
@@ -27,7 +28,7 @@ RECORDED = $(CARGO_TARGET_DIR)/recorded
 # What is compiled in plugins/ and for it has its own folder.
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
-.PHONY: demo test toolchain lint host contract policies fresh examples types plugins fuzz bench macos
+.PHONY: demo test toolchain lint host contract policies fresh examples types plugins fuzz man bench macos
 .NOTPARALLEL:
 
 demo:
@@ -98,6 +99,10 @@ fuzz:
 		cargo +nightly fuzz run --features libfuzzer --target-dir $(CARGO_TARGET_DIR)-fuzz $$target $(CACHE)/fuzz/$$target \
 			-- -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -print_final_stats=1; \
 	done
+
+man:
+	cargo run --locked -- man --out $(CARGO_TARGET_DIR)/man/man1
+	@echo "make man: man -M $(CARGO_TARGET_DIR)/man imsgd shows the first"
 
 # Writes docs/benchmarks.md and docs/benchmarks.json.
 bench:

@@ -2,6 +2,7 @@
 
 mod account;
 mod background;
+mod completions;
 mod react;
 mod read;
 mod send;

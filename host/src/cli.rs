@@ -4,6 +4,7 @@ mod account;
 mod attachments;
 mod bridge;
 mod client;
+mod completions;
 mod config;
 mod content;
 mod failure;
@@ -99,6 +100,9 @@ enum Command {
     Demo(demo::Args),
     #[command(flatten)]
     Local(account::Local),
+    Completions(completions::Completions),
+    #[command(hide = true)]
+    Man(completions::Man),
     #[command(flatten)]
     Bridge(bridge::Bridge),
 }
@@ -111,7 +115,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(instead) => return instead.tell(),
     };
     let json = cli.global.json;
-    cli.run().unwrap_or_else(|error| {
+    let program = args.into_iter().next().unwrap_or_default();
+    cli.run(&program).unwrap_or_else(|error| {
         failure::print(&error, json);
         ExitCode::FAILURE
     })
@@ -124,7 +129,7 @@ fn version() -> String {
 }
 
 impl Cli {
-    fn run(self) -> anyhow::Result<ExitCode> {
+    fn run(self, program: &OsString) -> anyhow::Result<ExitCode> {
         let Cli { global, command } = self;
         match command {
             Command::Serve(serve) => serve.run(&global),
@@ -142,6 +147,8 @@ impl Cli {
             Command::Sim(args) => sim::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Local(local) => local.run(&global),
+            Command::Completions(completions) => Ok(completions.run(program)),
+            Command::Man(man) => man.run(),
             Command::Bridge(bridge) => Ok(bridge.run()),
         }
     }

@@ -26,9 +26,14 @@ pub enum Instead {
     },
 }
 
+/// All that may stand on a command line.
+pub fn command() -> Command {
+    Cli::command()
+}
+
 /// The command to run, or what to do instead.
 pub fn parse(args: &[OsString]) -> Result<Cli, Instead> {
-    let command = Cli::command();
+    let command = command();
     if let Some(option) = forgotten_value(&command, args) {
         return Err(instead(&command, args, format!("Missing value for option {option}")));
     }
@@ -123,6 +128,7 @@ fn told(command: &Command, args: &[OsString], error: &clap::Error) -> String {
     let context = |kind| error.get(kind).map(strings).unwrap_or_default();
     let argument = context(ContextKind::InvalidArg).into_iter().next().unwrap_or_default();
     let first = |kind| context(kind).into_iter().next().unwrap_or_default();
+    let is_of_shell = argument == "<SHELL>";
     let text = match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let (unknown, path) = (first(ContextKind::InvalidSubcommand), names(&path));
@@ -134,6 +140,12 @@ fn told(command: &Command, args: &[OsString], error: &clap::Error) -> String {
         }
         ErrorKind::UnknownArgument if is_option(args, &argument) => format!("Unknown option {argument}"),
         ErrorKind::UnknownArgument => format!("Unexpected argument: {argument}"),
+        ErrorKind::MissingRequiredArgument if is_of_shell => {
+            "Missing shell argument. Use: bash, zsh, fish, or llm".to_owned()
+        }
+        ErrorKind::InvalidValue if is_of_shell => {
+            format!("Unknown shell '{}'. Use: bash, zsh, fish, or llm", first(ContextKind::InvalidValue))
+        }
         ErrorKind::MissingRequiredArgument => match option(&argument) {
             Some(option) => format!("Missing required option: {option}"),
             None => format!("Missing required argument: {}", placeholder(&argument)),
@@ -214,7 +226,7 @@ mod tests {
 
     #[test]
     fn clap_finds_no_fault_with_the_definitions() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -239,6 +251,8 @@ mod tests {
             (&["chats", "--limit", "-3"], "Invalid value for option: --limit"),
             (&["search", "--query", "x", "--match", "like"], "Invalid value for option: --match"),
             (&["scheduled", "drop"], "Invalid value for option: --action"),
+            (&["completions"], "Missing shell argument. Use: bash, zsh, fish, or llm"),
+            (&["completions", "tcsh"], "Unknown shell 'tcsh'. Use: bash, zsh, fish, or llm"),
         ] {
             assert_eq!(refused(line), text, "{line:?}");
         }
