@@ -35,14 +35,32 @@ fn probes_find_what_they_look_for() {
 #[test]
 fn commands_that_need_the_bridge_say_so_and_fail() {
     let home = Home::without_database("");
-    for command in [
-        &["send-rich", "--help"][..],
-        &["poll", "send", "--help"],
-        &["tapback", "--chat-id", "1", "--kind", "love"],
-        &["typing"],
-        &["launch"],
-    ] {
-        let answered = home.run_bare(command);
+    let commands = [
+        "send-rich --help",
+        "send-multipart",
+        "send-attachment",
+        "send-sticker",
+        "poll send --help",
+        "tapback --chat-id 1 --kind love",
+        "edit",
+        "unsend",
+        "delete-message",
+        "notify-anyways",
+        "chat-create",
+        "chat-name",
+        "chat-photo",
+        "chat-add-member",
+        "chat-remove-member",
+        "chat-leave",
+        "chat-delete",
+        "chat-mark",
+        "name-photo status",
+        "read --to +15551234567",
+        "typing",
+        "launch",
+    ];
+    for command in commands {
+        let answered = home.run_bare(&command.split(' ').collect::<Vec<_>>());
         assert_eq!(answered.status.code(), Some(1), "{command:?}: {answered:?}");
         assert!(answered.stderr.contains("private bridge"), "{command:?}: {answered:?}");
         assert_eq!(answered.stdout, "", "{command:?}");
