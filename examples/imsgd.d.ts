@@ -708,7 +708,7 @@ export interface Message {
    * True for the row of a tapback.
    */
   is_reaction?: boolean;
-  reaction_type?: "love" | "like" | "dislike" | "laugh" | "emphasis" | "question" | "custom";
+  reaction_type?: "love" | "like" | "dislike" | "laugh" | "emphasis" | "question" | "custom" | "sticker";
   reaction_emoji?: string;
   /**
    * False where the tapback was taken back.
@@ -811,7 +811,7 @@ export interface Reaction {
    * The tapback's row.
    */
   id: number;
-  type: "love" | "like" | "dislike" | "laugh" | "emphasis" | "question" | "custom";
+  type: "love" | "like" | "dislike" | "laugh" | "emphasis" | "question" | "custom" | "sticker";
   emoji: string;
   sender: string;
   /**

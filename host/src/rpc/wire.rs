@@ -188,7 +188,7 @@ pub struct Message<'a> {
 }
 
 /// Names of tapbacks.
-const KINDS: [&str; 7] = ["love", "like", "dislike", "laugh", "emphasis", "question", "custom"];
+const KINDS: [&str; 8] = ["love", "like", "dislike", "laugh", "emphasis", "question", "custom", "sticker"];
 
 /// How a message came into sight.
 pub(super) const ARRIVALS: [&str; 3] = ["live", "catch-up", "backfill"];
