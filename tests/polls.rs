@@ -3,7 +3,7 @@
 use imsgd::sim::Incoming;
 use serde_json::json;
 
-use crate::harness::{FRIEND, FRIENDS, OTHER_FRIEND, TestDaemon};
+use crate::harness::{FRIEND, FRIENDS, HOSTILE, Home, OTHER_FRIEND, TestDaemon};
 
 #[test]
 fn a_poll_and_the_votes_in_it_arrive_with_what_they_say() {
@@ -56,4 +56,34 @@ fn a_payload_that_cannot_be_read_shows_only_its_size() {
         "metadata": {"bundle_id": bundle, "payload_bytes": 3},
     });
     assert_eq!(*poll, expected);
+}
+
+#[test]
+fn policies_read_what_a_poll_says() {
+    let home = Home::new(&format!("{FRIENDS}{}", Home::hostile("on_filter = 'drop', only_text = 'bad'")));
+    home.add_plugin("hostile.wasm", HOSTILE);
+    let daemon = TestDaemon::start(home);
+    let mut client = daemon.watch();
+    let poll = |question: &str, choice: &str| {
+        let options = vec!["Pizza".to_owned(), choice.to_owned()];
+        daemon.receive(&Incoming { poll_options: options, ..Incoming::new(FRIEND, question) })
+    };
+    let dropped = [poll("a bad question", "Sushi"), poll("Dinner?", "bad Sushi")];
+    poll("Dinner?", "Sushi");
+    assert_eq!(client.message()["poll"]["question"], "Dinner?");
+    for message in dropped {
+        assert_eq!(daemon.journal(&message.guid).unwrap()["verdict"], "dropped");
+    }
+    // The question may come as a message behind the poll, which is dropped and must not come with the poll after all.
+    let asked = poll("", "Tacos");
+    assert_eq!(client.message()["poll"].get("question"), None);
+    let caption = daemon.receive_from(FRIEND, "bad question");
+    daemon.receive_from(FRIEND, "fence");
+    assert_eq!(client.texts(1), ["fence"]);
+    let connection = rusqlite::Connection::open(daemon.db()).unwrap();
+    let name = "UPDATE message SET reply_to_guid = ? WHERE guid = ?";
+    connection.execute(name, [&asked.guid, &caption.guid]).unwrap();
+    let after = client.ok("messages.after", json!({"since_rowid": asked.rowid.0 - 1}));
+    let texts: Vec<_> = after["messages"].as_array().unwrap().iter().map(|message| &message["text"]).collect();
+    assert_eq!(texts, ["fence"]);
 }

@@ -448,6 +448,30 @@ impl Message {
             Cow::Borrowed(&self.guid)
         }
     }
+
+    /// It may say something else now than when it was first read: it was edited, or is a poll, whose question comes in a
+    /// row behind it.
+    pub fn may_differ(&self) -> bool {
+        let is_edited = self.edits.as_ref().is_some_and(|edits| !edits.is_unsent);
+        is_edited || self.poll.as_ref().is_some_and(|poll| poll.kind == PollKind::Created)
+    }
+
+    /// All that clients will read: the text, a poll's question, choices and votes, a group's new name. For policies,
+    /// which have to see whatever gets past them.
+    pub fn words(&self) -> Cow<'_, str> {
+        let name = self.event.as_ref().and_then(|event| event.name.as_deref());
+        let mut said: Vec<&str> = name.into_iter().collect();
+        if let Some(poll) = &self.poll {
+            said.extend(poll.question.as_deref());
+            said.extend(poll.options.iter().map(|option| option.text.as_str()));
+            said.extend(poll.votes.iter().filter_map(|vote| vote.option_text.as_deref()));
+        }
+        if said.is_empty() {
+            return Cow::Borrowed(&self.text);
+        }
+        let own = Some(self.text.as_str()).filter(|text| !text.is_empty());
+        Cow::Owned(own.into_iter().chain(said).collect::<Vec<_>>().join("\n"))
+    }
 }
 
 /// How a row reached us.

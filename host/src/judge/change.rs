@@ -79,9 +79,11 @@ impl Judge {
         Preview { decision, message: self.screened(&inbound) }
     }
 
-    /// The route that a message took before it was edited.
+    /// The route that a message took when it said something else.
     fn delivered_to(&self, message: &Message) -> Option<String> {
-        message.edits.as_ref()?;
+        if !message.may_differ() {
+            return None;
+        }
         let entry = journal::by_guid(self.state.connection(), &message.key()).ok()??;
         entry.is_delivered().then_some(entry.route)?
     }

@@ -160,7 +160,7 @@ impl message::HostMessage for Guest {
     }
 
     fn text(&mut self, _: Resource<MessageRep>) -> Result<String> {
-        Ok(self.message()?.text.clone())
+        Ok(self.message()?.words().into_owned())
     }
 
     fn mentions(&mut self, _: Resource<MessageRep>) -> Result<Vec<String>> {

@@ -15,8 +15,9 @@ use crate::policy::{Decision, Verdict};
 use crate::readers::Reader;
 use crate::subscription::Delivery;
 
-/// How each of `messages` that was admitted was delivered. What is judged and not in here stays out. What was edited
-/// since it was judged is judged by what it says now, and loses the texts that the policies would not let through.
+/// How each of `messages` that was admitted was delivered. What is judged and not in here stays out. What may
+/// say something else since it was judged is judged by what it says now, and loses the texts that the policies would
+/// not let through.
 pub async fn deliveries(
     service: &Service,
     messages: &mut [Arc<Message>],
@@ -30,7 +31,7 @@ pub async fn deliveries(
     let recorded = service.readers.with(move |reader| Recorded::read(reader, &rows)).await?;
     let is_open = |message: &Arc<Message>| match recorded.entries.get(&*message.key()) {
         None => true,
-        Some(entry) => entry.is_delivered() && message.edits.as_ref().is_some_and(|edits| !edits.is_unsent),
+        Some(entry) => entry.is_delivered() && message.may_differ(),
     };
     let open: Vec<Arc<Message>> = judged.into_iter().filter(is_open).collect();
     let mut deliveries: HashMap<RowId, Delivery> = recorded.into_deliveries().collect();
@@ -46,7 +47,7 @@ pub async fn deliveries(
     Ok(deliveries)
 }
 
-/// By what a row says now; `known` is how it was delivered before it was edited.
+/// By what a row says now; `known` is how it was delivered when it said something else.
 fn delivery_now(decision: Decision, known: Option<Delivery>) -> Option<Delivery> {
     let Verdict::Deliver { route, labels } = decision.verdict else { return None };
     let first_route = known.as_ref().map(|known| known.route.clone()).filter(|first| *first != route);
