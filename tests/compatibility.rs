@@ -2,6 +2,7 @@
 //! are below, on databases that have only the columns in question.
 
 mod chats;
+mod commands;
 mod contract;
 mod payloads;
 mod previews;
