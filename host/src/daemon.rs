@@ -124,6 +124,8 @@ pub struct Daemon {
     stop: watch::Sender<bool>,
     outbox: JoinHandle<()>,
     judge: JoinHandle<()>,
+    /// Of a tail that there is not: where no row can come any more, the judge ends.
+    _outlets: Option<Outlets>,
 }
 
 impl Daemon {
@@ -167,10 +169,14 @@ impl Daemon {
             contacts: contacts.clone(),
         })?;
         let outlets = Outlets { rows, requests: requests.clone(), hub: hub.clone() };
-        if role != Role::Errand {
-            let tail = Tail::new(&chatdb, place, outlets);
-            spawn("tail", move || tail.run())?;
-        }
+        let unused = match role {
+            Role::Errand => Some(outlets),
+            Role::Serve | Role::Watch => {
+                let tail = Tail::new(&chatdb, place, outlets);
+                spawn("tail", move || tail.run())?;
+                None
+            }
+        };
         let outbox = Outbox {
             state: StateDb::open(&state_path)?,
             chatdb: chatdb.clone(),
@@ -185,7 +191,7 @@ impl Daemon {
         let readers = Arc::new(Readers::new(&chatdb, &state_path, contacts));
         let files = Arc::new(Files::new(config.clone()));
         let service = Service { config, readers, files, hub, judge: requests, outbox: jobs, reloader, stats };
-        Ok(Daemon { service: Arc::new(service), stop, outbox, judge })
+        Ok(Daemon { service: Arc::new(service), stop, outbox, judge, _outlets: unused })
     }
 
     /// Becomes true when everything should come to an end.

@@ -248,3 +248,13 @@ fn a_contact_can_be_named_if_the_name_means_one() {
     assert!(refused.stderr.starts_with(said), "{refused:?}");
     assert_eq!(home.sent().len(), 1);
 }
+
+#[test]
+fn an_errand_is_done_also_where_the_policies_are_in_force_before_it_begins() {
+    // None to load, so that they are.
+    let home = Home::new("[policy]\nbundled = []\n");
+    for text in ["one", "two", "three"] {
+        let sent = home.run(&["send", "--to", FRIEND, "--text", text]);
+        assert_eq!((sent.status.code(), sent.stdout.as_str()), (Some(0), "sent\n"), "{sent:?}");
+    }
+}
