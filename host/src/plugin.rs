@@ -16,6 +16,7 @@ use wasmtime::Store;
 use wasmtime::component::{Instance, Resource};
 
 use bindings::exports::imsgd::policy::{allowlist, chunking, filter, group, pairing};
+use engine::Budget;
 pub use engine::PluginEngine;
 use guest::{Call, Guest, MessageRep, State};
 pub use guest::{LogLine, StoreWrites};
@@ -133,7 +134,7 @@ impl Plugin {
         let (state, log) = self.parked.take().unwrap_or_default();
         let guest = Guest {
             growth: limits::Growth,
-            budget: engine::Budget::start(),
+            budget: Budget::of_a_start(),
             normalizer: self.normalizer.clone(),
             name: self.name.clone(),
             call: Call::new(None, Timestamp::now()),
@@ -143,7 +144,7 @@ impl Plugin {
         let mut store = Store::new(self.engine.engine(), guest);
         store.limiter(|guest| &mut guest.growth);
         store.epoch_deadline_callback(|mut store| store.data_mut().budget.check());
-        let configured = self.engine.timed(&mut store, |store| {
+        let configured = self.engine.timed(&mut store, Budget::of_a_start(), |store| {
             let instance = self.compiled.pre.instantiate(&mut *store)?;
             let policy = self.compiled.policy.load(&mut *store, &instance)?;
             let answer = policy.call_configure(&mut *store, &self.config)?;
@@ -208,7 +209,9 @@ impl Plugin {
         };
         let now = inbound.map_or_else(Timestamp::now, |inbound| inbound.now);
         running.store.data_mut().call = Call::new(inbound.cloned(), now);
-        let answer = self.engine.timed(&mut running.store, |store| ask(&self.compiled, store, &running.instance));
+        let answer = self
+            .engine
+            .timed(&mut running.store, Budget::of_a_call(), |store| ask(&self.compiled, store, &running.instance));
         let guest = running.store.data_mut();
         guest.call.inbound = None;
         match answer {

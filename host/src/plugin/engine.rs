@@ -55,9 +55,9 @@ impl PluginEngine {
         &self.engine
     }
 
-    /// Runs one call of a plugin with the budget of one call.
-    pub fn timed<R>(&self, store: &mut Store<Guest>, call: impl FnOnce(&mut Store<Guest>) -> R) -> R {
-        store.data_mut().budget = Budget::start();
+    /// Runs one call of a plugin within `budget`, which begins now.
+    pub fn timed<R>(&self, store: &mut Store<Guest>, budget: Budget, call: impl FnOnce(&mut Store<Guest>) -> R) -> R {
+        store.data_mut().budget = budget;
         store.set_hostcall_fuel(limits::OUTPUT_BYTES);
         store.set_epoch_deadline(1);
         let _running = self.clock.run();
@@ -123,6 +123,8 @@ fn tick_while_alive(engine: &EngineWeak, state: &ClockState) {
 /// What one call has used, and when it must end.
 #[derive(Clone, Copy)]
 pub struct Budget {
+    most_cpu: Duration,
+    most_wall: Duration,
     began: Instant,
     /// Processor time of this thread at the first tick in the call: nearly every call ends before one, and need not
     /// ask the system for it.
@@ -130,8 +132,16 @@ pub struct Budget {
 }
 
 impl Budget {
-    pub fn start() -> Budget {
-        Budget { began: Instant::now(), cpu_at_first_tick: None }
+    pub fn of_a_call() -> Budget {
+        Budget::new(limits::CALL_CPU, limits::CALL_WALL)
+    }
+
+    pub fn of_a_start() -> Budget {
+        Budget::new(limits::START_CPU, limits::START_WALL)
+    }
+
+    fn new(most_cpu: Duration, most_wall: Duration) -> Budget {
+        Budget { most_cpu, most_wall, began: Instant::now(), cpu_at_first_tick: None }
     }
 
     /// Called at each tick that falls into a call: goes on, or ends it.
@@ -139,11 +149,11 @@ impl Budget {
         let now = thread_cpu();
         let cpu = now.saturating_sub(*self.cpu_at_first_tick.get_or_insert(now));
         let wall = self.began.elapsed();
-        if cpu >= limits::CALL_CPU {
-            wasmtime::bail!("time limit: ran for over {} ms", limits::CALL_CPU.as_millis());
+        if cpu >= self.most_cpu {
+            wasmtime::bail!("time limit: ran for over {} ms", self.most_cpu.as_millis());
         }
-        if wall >= limits::CALL_WALL {
-            wasmtime::bail!("time limit: took over {} ms", limits::CALL_WALL.as_millis());
+        if wall >= self.most_wall {
+            wasmtime::bail!("time limit: took over {} ms", self.most_wall.as_millis());
         }
         Ok(UpdateDeadline::Continue(1))
     }

@@ -381,7 +381,7 @@ mod tests {
     fn guest(state: State) -> Guest {
         Guest {
             growth: Growth,
-            budget: Budget::start(),
+            budget: Budget::of_a_call(),
             normalizer: Arc::new(Normalizer::new("US").unwrap()),
             name: "test".into(),
             call: Call::new(None, Timestamp::UNIX_EPOCH),

@@ -11,6 +11,11 @@ pub const CALL_CPU: Duration = Duration::from_millis(50);
 /// message, but the tail must not stand still either.
 pub const CALL_WALL: Duration = Duration::from_secs(1);
 
+/// The same for instantiating and configuring: it happens once and not for each message, touches memory for the first
+/// time, and on a loaded machine is charged for that. Short enough to be repeated after each trap.
+pub const START_CPU: Duration = Duration::from_millis(250);
+pub const START_WALL: Duration = Duration::from_secs(2);
+
 /// Linear memory of one plugin: a Rust policy needs two, one with an interpreter inside (JavaScript, Python) needs
 /// tens of MiB.
 pub const MEMORY_BYTES: usize = 64 << 20;
