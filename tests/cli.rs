@@ -3,6 +3,7 @@
 mod account;
 mod background;
 mod completions;
+mod look;
 mod react;
 mod read;
 mod send;

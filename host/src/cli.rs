@@ -9,6 +9,7 @@ mod config;
 mod content;
 mod failure;
 mod lines;
+mod look;
 mod pairing;
 mod plugin;
 mod react;
@@ -19,6 +20,7 @@ mod session;
 mod status;
 mod usage;
 mod values;
+mod waiting;
 mod watch;
 mod why;
 
@@ -52,6 +54,9 @@ struct Global {
     /// Print JSON lines on stdout
     #[arg(long, short = 'j', global = true, visible_alias = "json-output", alias = "jsonOutput")]
     json: bool,
+    /// Colour what people read: auto is on terminals only, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = look::CHOICES)]
+    color: String,
     /// Say more on stderr; twice for everything
     #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -110,6 +115,7 @@ enum Command {
 /// Runs the command that `args` name, the program's name first. Whatever fails ends with status 1.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    look::choose_colors(&args);
     let cli = match usage::parse(&args) {
         Ok(cli) => cli,
         Err(instead) => return instead.tell(),

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdout, Stdio};
 use std::sync::mpsc;
 
-use imsgd::sim::Incoming;
+use imsgd::sim::{self, Incoming};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -164,6 +164,28 @@ fn reactions_are_shown_where_they_are_asked_for() {
             assert_eq!(serde_json::from_str::<Value>(&next(&not_shown)).unwrap()["text"], text);
         }
     });
+}
+
+#[test]
+fn edits_are_shown_where_they_are_asked_for() {
+    let daemon = TestDaemon::new(FRIENDS);
+    let mut watching = Watching::start(&daemon, &["--include-edits"], 0);
+    let mut with_json = Watching::start(&daemon, &["--include-edits", "--json"], 1);
+    let mut without = Watching::start(&daemon, &[], 2);
+    let (lines, json_lines, plain) = (watching.lines(), with_json.lines(), without.lines());
+    let message = daemon.receive_from(FRIEND, "helo");
+    assert!(next(&lines).ends_with(": helo"));
+    next(&json_lines);
+    sim::edit(&daemon.db(), &message.guid, "hello").unwrap();
+    assert!(next(&lines).ends_with(&format!("{FRIEND} (edited): hello")));
+    let edited: Value = serde_json::from_str(&next(&json_lines)).unwrap();
+    assert_eq!((&edited["change"], &edited["text"]), (&json!("edited"), &json!("hello")));
+    sim::unsend(&daemon.db(), &message.guid).unwrap();
+    assert!(next(&lines).ends_with(&format!("{FRIEND}: [unsent]")));
+    daemon.receive_from(FRIEND, "fence");
+    for text in ["helo", "fence"] {
+        assert!(next(&plain).ends_with(text));
+    }
 }
 
 #[test]

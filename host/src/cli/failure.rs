@@ -1,10 +1,11 @@
 //! What a command says when it fails: on stderr, in the words that `imsg` uses, and with `--json` once more as JSON.
 
 use std::fmt;
-use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
+
+use super::look::{self, WRONG, paint};
 
 /// A request that was refused, as JSON-RPC tells it.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,9 +61,9 @@ fn delivery(data: &Value) -> Option<String> {
 
 /// Prints an error with its causes; with `json`, a JSON object as the last line as well.
 pub fn print(error: &anyhow::Error, json: bool) {
-    let mut text = format!("error: {error}\n");
+    let mut text = format!("{} {}\n", paint(WRONG, "error:"), look::harmless_text(&error.to_string()));
     for cause in error.chain().skip(1) {
-        text.push_str(&format!("  because: {cause}\n"));
+        text.push_str(&format!("  because: {}\n", look::harmless_text(&cause.to_string())));
     }
     let failure = error.downcast_ref::<Failure>();
     if let Some(failure) = failure.filter(|failure| failure.code == DATABASE_UNAVAILABLE) {
@@ -78,7 +79,7 @@ pub fn print(error: &anyhow::Error, json: bool) {
         }
         text.push_str(&format!("{object}\n"));
     }
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    look::complain(&text);
 }
 
 /// What may be done where the system does not let the database be read.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Global, Where, client, print};
+use super::{Global, Where, client, look, print};
 use crate::cli::lines::{local_time, text};
 
 #[derive(Args)]
@@ -42,6 +42,7 @@ impl Pairing {
             print(&format!("{answer}\n"));
             return Ok(ExitCode::SUCCESS);
         }
+        let answer = look::harmless(answer);
         match &self.action {
             Action::List => print(&list(&answer)),
             Action::Approve { .. } => {

@@ -9,6 +9,8 @@ use arc_swap::ArcSwap;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use super::look::{self, Reader};
+use super::waiting::Waiting;
 use super::{Global, Where, client, lines, print, values};
 use crate::attachments::Files;
 use crate::config::Config;
@@ -129,26 +131,46 @@ pub struct History {
 impl Read {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let (at, method, params) = self.request();
+        let waiting = Waiting::begin(self.doing());
         let answer = ask(&global.load(&at)?, method, params)?;
+        drop(waiting);
+        let answer = if global.json { answer } else { look::harmless(answer) };
+        let reader = Reader::of_stdout();
         let list = |key: &str| answer[key].as_array().cloned().unwrap_or_default();
         let out = match (&self, global.json) {
             (Read::Chats { .. }, true) => json_lines(&list("chats")),
-            (Read::Chats { .. }, false) => list("chats").iter().map(lines::chat).collect(),
+            (Read::Chats { .. }, false) => lines::chats(&list("chats"), reader),
             (Read::Group { .. } | Read::Stats { .. } | Read::ChatBackground { .. }, true) => format!("{answer}\n"),
             (Read::Group { .. }, false) => lines::group(&answer),
             (Read::Stats { .. }, false) => lines::stats(&answer),
             (Read::ChatBackground { .. }, false) => lines::background(&answer),
             (_, true) => json_lines(&list("messages")),
-            (Read::Scheduled { .. }, false) => list("messages").iter().map(lines::scheduled).collect(),
+            (Read::Scheduled { .. }, false) => {
+                list("messages").iter().map(|message| lines::scheduled(message, reader)).collect()
+            }
             (Read::History(history), false) => {
-                list("messages").iter().map(|message| lines::message(message, Some(history.attachments))).collect()
+                let line = |message| lines::message(message, Some(history.attachments), reader);
+                list("messages").iter().map(line).collect()
             }
             (Read::Search { .. }, false) => {
-                list("messages").iter().map(|message| lines::message(message, None)).collect()
+                list("messages").iter().map(|message| lines::message(message, None, reader)).collect()
             }
         };
-        print(&out);
+        if global.json {
+            print(&out);
+        } else {
+            let _ = look::show(&out);
+        }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is said of it where it takes long.
+    fn doing(&self) -> &'static str {
+        match self {
+            Read::Search { .. } => "searching",
+            Read::Stats { .. } => "counting",
+            _ => "reading",
+        }
     }
 
     fn request(&self) -> (Where, &'static str, Value) {

@@ -1,7 +1,6 @@
 //! Reading the command line: what clap finds wrong is said in the words of `imsg`, with clap's suggestions below.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::builder::StyledStr;
@@ -9,6 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, FromArgMatches};
 use serde_json::json;
 
+use super::look::{self, WRONG, paint};
 use super::{Cli, print};
 
 /// Options whose value is a text, which may begin with a dash.
@@ -61,15 +61,15 @@ fn instead(command: &Command, args: &[OsString], text: String) -> Instead {
 impl Instead {
     pub fn tell(self) -> ExitCode {
         match self {
-            Instead::Help(text) => print(&text.to_string()),
+            Instead::Help(text) => drop(look::show(&text.ansi().to_string())),
             Instead::Version => print(&format!("{}\n", super::version())),
             Instead::Refuse { text, json } => {
-                let mut said = format!("error: {text}\n");
+                let mut said = format!("{} {}\n", paint(WRONG, "error:"), look::harmless_text(&text));
                 if json {
                     let line = text.lines().next().unwrap_or_default();
                     said.push_str(&format!("{}\n", json!({"success": false, "error": line})));
                 }
-                let _ = std::io::stderr().write_all(said.as_bytes());
+                look::complain(&said);
                 return ExitCode::FAILURE;
             }
         }

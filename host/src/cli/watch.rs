@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::look::{self, Reader};
 use super::session::{self, Session};
 use super::{Global, Where, lines, say, values};
 use crate::daemon::Role;
@@ -52,6 +53,9 @@ pub struct Watch {
     /// Show reactions too
     #[arg(long)]
     reactions: bool,
+    /// Show a message again when it is edited or unsent
+    #[arg(long)]
+    include_edits: bool,
     /// Needs imsg's private bridge into Messages, which imsgd does not have
     #[arg(long, hide = true)]
     bb_events: bool,
@@ -107,10 +111,13 @@ impl Watch {
         while let Some(mut notification) = session.next().await? {
             let mut params = notification["params"].take();
             match notification["method"].as_str() {
-                Some("message") => {
-                    let message = params["message"].take();
+                Some("message" | "message.updated") => {
+                    let mut message = params["message"].take();
+                    if let Some(change) = params["change"].as_str() {
+                        message["change"] = change.into();
+                    }
                     cursor = message["cursor"].as_i64().or(cursor);
-                    match print_line(&self.line(&message, json)) {
+                    match self.print(message, json) {
                         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(End::Quiet),
                         printed => printed?,
                     }
@@ -135,6 +142,7 @@ impl Watch {
             "attachments": true,
             "convert_attachments": self.convert_attachments,
             "include_reactions": self.reactions || json,
+            "include_edits": self.include_edits,
             "debounce_ms": u64::try_from(self.debounce.as_millis()).unwrap_or(u64::MAX / 2),
         });
         let given = [
@@ -149,11 +157,14 @@ impl Watch {
         params
     }
 
-    fn line(&self, message: &Value, json: bool) -> String {
+    fn print(&self, message: Value, json: bool) -> io::Result<()> {
         match json {
-            _ if message["is_reaction"] == true && !self.reactions => String::new(),
-            true => format!("{message}\n"),
-            false => lines::message(message, Some(self.attachments)),
+            _ if message["is_reaction"] == true && !self.reactions => Ok(()),
+            true => print_line(&format!("{message}\n")),
+            false => {
+                let message = look::harmless(message);
+                look::show(&lines::message(&message, Some(self.attachments), Reader::of_stdout()))
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Global, Where, client, print};
+use super::{Global, Where, client, look, print};
 
 #[derive(Args)]
 pub struct Why {
@@ -26,7 +26,7 @@ impl Why {
         if global.json {
             print(&format!("{answer}\n"));
         } else {
-            print(&screen(&answer));
+            print(&screen(&look::harmless(answer.clone())));
         }
         Ok(if answer["found"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
