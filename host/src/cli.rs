@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod content;
 mod failure;
+mod help;
 mod lines;
 mod look;
 mod pairing;
@@ -47,6 +48,7 @@ struct Cli {
 
 /// Options that every command takes.
 #[derive(Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// Use this configuration file
     #[arg(long, global = true, value_name = "FILE")]
@@ -155,7 +157,7 @@ impl Cli {
             Command::Local(local) => local.run(&global),
             Command::Completions(completions) => Ok(completions.run(program)),
             Command::Man(man) => man.run(),
-            Command::Bridge(bridge) => Ok(bridge.run()),
+            Command::Bridge(bridge) => bridge.run(&global),
         }
     }
 }

@@ -3,7 +3,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -49,7 +48,8 @@ impl Local {
             Local::Nickname(name) => (name.local, &name.at, "contacts.lookup", json!({"address": name.address})),
         };
         if !is_local {
-            return Err(anyhow!("{}; with `--local` this one tells what this Mac knows", bridge::missing()));
+            let text = format!("{}; with `--local` this one tells what this Mac knows", bridge::MISSING);
+            return Ok(bridge::refuse(&text, global.json));
         }
         let answer = read::ask(&global.load(at)?, method, params)?;
         print(&match &self {

@@ -1,14 +1,19 @@
 //! `imsgd status`: one screen about the daemon and its database. Always exits with 0: not running is a status too.
 
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::look::{self, NAME, paint};
 use super::{Global, Where, client, plugin, print};
 use crate::chatdb::ChatDb;
 use crate::cli::lines::text;
 use crate::config::Config;
+
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub struct Status {
@@ -18,34 +23,55 @@ pub struct Status {
 
 impl Status {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        let config = global.load(&self.at)?;
-        let answer =
-            client::connect(&config).map(|stream| client::call_on(stream, "status", &json!({}))).transpose()?;
+        let config = match global.load(&self.at) {
+            Ok(config) => config,
+            Err(error) => {
+                broken(&error, global.json);
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
+        let asked = client::connect(&config).map(ask).transpose();
+        let problem = asked.as_ref().err().map(ToString::to_string);
+        let answer = asked.unwrap_or_default();
         if global.json {
-            print(&format!("{}\n", for_probes(answer, &config)));
+            print(&format!("{}\n", for_probes(answer, &config, problem)));
         } else {
-            print(&screen(answer.as_ref(), &config));
+            let _ = look::show(&screen(&answer.map(look::harmless), &config, problem.as_deref()));
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
+/// A daemon that does not answer is a status too.
+fn ask(stream: UnixStream) -> anyhow::Result<Value> {
+    stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
+    client::call_on(stream, "status", &json!({}))
+}
+
+/// Of a configuration that cannot be read, no more can be said.
+fn broken(error: &anyhow::Error, json: bool) {
+    if json {
+        let mut status = own();
+        status["running"] = false.into();
+        status["database"] = json!({"ready": false, "error": error.to_string()});
+        print(&format!("{status}\n"));
+    } else {
+        let title = title();
+        let _ = look::show(&format!("{title}configuration  {}\n", look::harmless_text(&error.to_string())));
+    }
+}
+
+fn title() -> String {
+    format!("{}\nversion        {}\n", paint(NAME, "imsgd Status Report"), env!("CARGO_PKG_VERSION"))
+}
+
 /// What `imsg status --json` says, for whoever probes with it, and all that the daemon says beside.
-fn for_probes(answer: Option<Value>, config: &Config) -> Value {
-    let mut status = json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "basic_features": true,
-        "advanced_features": false,
-        "typing_indicators": false,
-        "read_receipts": false,
-        "sip": "unknown",
-        "message": "imsgd reads and sends without a private bridge",
-        "bridge_version": 0,
-        "v2_ready": false,
-        "selectors": {},
-        "rpc_methods": crate::rpc::supported_methods().filter(|name| *name != "send.tracked").collect::<Vec<_>>(),
-        "running": answer.is_some(),
-    });
+fn for_probes(answer: Option<Value>, config: &Config, problem: Option<String>) -> Value {
+    let mut status = own();
+    status["running"] = (answer.is_some() || problem.is_some()).into();
+    if let Some(problem) = problem {
+        status["problem"] = problem.into();
+    }
     match answer {
         Some(Value::Object(of_daemon)) => {
             for (key, value) in of_daemon {
@@ -57,6 +83,23 @@ fn for_probes(answer: Option<Value>, config: &Config) -> Value {
     status
 }
 
+fn own() -> Value {
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "basic_features": true,
+        "advanced_features": false,
+        "typing_indicators": false,
+        "read_receipts": false,
+        "sip": "unknown",
+        "message": "imsgd reads and sends without a private bridge",
+        "bridge_version": 0,
+        "v2_ready": false,
+        "selectors": {},
+        "rpc_methods": crate::rpc::supported_methods().filter(|name| *name != "send.tracked").collect::<Vec<_>>(),
+        "capabilities": {"engine": {"version": env!("CARGO_PKG_VERSION")}, "features": {}},
+    })
+}
+
 fn database(config: &Config) -> Value {
     let path = config.messages.db.display().to_string();
     match ChatDb::open(&config.messages.db) {
@@ -65,17 +108,18 @@ fn database(config: &Config) -> Value {
     }
 }
 
-fn screen(answer: Option<&Value>, config: &Config) -> String {
-    let mut out = format!("imsgd {}\n", env!("CARGO_PKG_VERSION"));
+fn screen(answer: &Option<Value>, config: &Config, problem: Option<&str>) -> String {
+    let mut out = title();
     let mut line = |name: &str, text: String| out.push_str(&format!("{name:14} {text}\n"));
-    let of_database = answer.map_or_else(|| database(config), |answer| answer["database"].clone());
+    let of_database = answer.as_ref().map_or_else(|| database(config), |answer| answer["database"].clone());
     let path = text(&of_database, "path");
     match of_database["ready"] == true {
         true => line("database", format!("{path} (readable)")),
         false => line("database", format!("{path}: {}", text(&of_database, "error"))),
     }
     let Some(answer) = answer else {
-        line("daemon", "not running; start it with `imsgd serve`".to_owned());
+        let text = problem.map(|problem| format!("runs, but gave no status: {problem}"));
+        line("daemon", text.unwrap_or_else(|| "not running; start it with `imsgd serve`".to_owned()));
         return out;
     };
     let own = &answer["imsgd"];
