@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use imsgd::sim;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, FRIEND, FRIENDS, Home, SmallDb, TestDaemon, eventually};
+use crate::harness::{Client, FRIEND, FRIENDS, FRIENDS_AND_STRANGERS, Home, STRANGER, SmallDb, TestDaemon, eventually};
 
 fn daemon_without_database() -> (TestDaemon, Client) {
     let mut daemon = TestDaemon::start_without_waiting(Home::without_database(FRIENDS));
@@ -189,6 +189,41 @@ fn a_verdict_on_a_row_of_an_old_database_says_nothing_of_the_row_that_has_its_nu
     check_hidden(&mut daemon.connect());
 }
 
+/// Messages has built the database anew: each row has another number.
+pub fn renumber(home: &Home) {
+    SmallDb::open(&home.db()).run(
+        "PRAGMA foreign_keys = OFF; UPDATE message SET ROWID = ROWID + 1000;
+         UPDATE chat_message_join SET message_id = message_id + 1000",
+    );
+}
+
+#[test]
+fn what_was_noted_of_messages_follows_them_to_other_numbers() {
+    let mut daemon = TestDaemon::new(FRIENDS_AND_STRANGERS);
+    let mut client = daemon.watch();
+    let admitted = daemon.receive_from(FRIEND, "hello");
+    let held = daemon.receive_from(STRANGER, "let me in");
+    assert_eq!(client.texts(1), ["hello"]);
+    let pending = eventually("the stranger waits", || {
+        client.ok("pairing.list", json!({}))["pending"].as_array()?.first().cloned()
+    });
+    daemon.kill();
+    renumber(&daemon);
+    daemon.start_again();
+    let mut client = daemon.watch();
+    for (row, verdict) in [(admitted.rowid, "delivered"), (held.rowid, "held")] {
+        let explained = client.ok("journal.explain", json!({"rowid": row.0 + 1000}));
+        assert_eq!(explained["verdict"], verdict, "{explained}");
+    }
+    let page = client.ok("messages.after", json!({"since_rowid": 0}));
+    assert_eq!(page["messages"][0]["policy"]["arrival"], "live", "as it was noted: {page}");
+    let approved = client.ok("pairing.approve", json!({"code": pending["code"]}));
+    assert_eq!(approved["released"], 1, "{approved}");
+    let released = client.inbound();
+    assert_eq!((&released["text"], &released["id"]), (&json!("let me in"), &json!(held.rowid.0 + 1000)));
+    assert_eq!(daemon.status()["imsgd"]["held"], 0);
+}
+
 #[test]
 fn a_renumbered_database_is_followed_on_from_the_same_message() {
     let mut daemon = TestDaemon::new(FRIENDS);
@@ -197,13 +232,7 @@ fn a_renumbered_database_is_followed_on_from_the_same_message() {
     let last = daemon.receive_from(FRIEND, "two");
     client.texts(2);
     daemon.kill();
-    let connection = rusqlite::Connection::open(daemon.db()).unwrap();
-    connection
-        .execute_batch(
-            "PRAGMA foreign_keys = OFF; UPDATE message SET ROWID = ROWID + 1000; UPDATE chat_message_join SET message_id = message_id + 1000",
-        )
-        .unwrap();
-    drop(connection);
+    renumber(&daemon);
     daemon.receive_from(FRIEND, "three");
     daemon.start_again();
     let mut client = daemon.connect();

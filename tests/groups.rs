@@ -111,3 +111,24 @@ fn what_waits_from_an_old_database_is_not_looked_for_in_another() {
     late.subscribe(json!({"since_rowid": -1}));
     assert_eq!(context(&late.message()), [""; 0]);
 }
+
+#[test]
+fn context_follows_its_messages_to_other_numbers() {
+    let mut daemon = TestDaemon::new(RULES);
+    let mut client = daemon.watch();
+    daemon.receive_in(GROUP, FRIEND, "breakfast?");
+    let first = daemon.receive_in(GROUP, FRIEND, "@bot first");
+    assert_eq!(context(&client.message()), ["breakfast?"]);
+    daemon.receive_in(GROUP, FRIEND, "lunch?");
+    daemon.receive_from(FRIEND, "fence");
+    assert_eq!(client.texts(1), ["fence"]);
+    daemon.kill();
+    crate::database::renumber(&daemon);
+    daemon.start_again();
+    let mut client = daemon.watch();
+    daemon.receive_in(GROUP, FRIEND, "@bot second");
+    assert_eq!(context(&client.message()), ["lunch?"]);
+    let mut late = daemon.connect();
+    late.subscribe(json!({"since_rowid": first.rowid.0 + 999}));
+    assert_eq!(context(&late.message()), ["breakfast?"]);
+}

@@ -27,6 +27,7 @@ mod linked;
 mod load;
 mod own_tapback;
 mod page;
+mod places;
 mod polls;
 mod previews;
 mod reactions;

@@ -3,6 +3,11 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
+mod renumber;
+
+pub use renumber::places;
+pub(crate) use renumber::renumber;
+
 use crate::message::{Arrival, ChatId, Message, RowId};
 use crate::policy::{Decision, Hold, Verdict};
 

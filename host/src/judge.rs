@@ -14,6 +14,7 @@ mod context;
 mod echo;
 mod held;
 mod pairing;
+mod renumbered;
 
 pub use change::Preview;
 pub use pairing::{Approval, PairingError, PairingState};
@@ -66,13 +67,17 @@ pub enum Request {
     Install(Box<Install>, oneshot::Sender<Installed>),
     Plugins(oneshot::Sender<Vec<PluginReport>>),
     /// Notes where the stream begins, before any row.
-    StartAt(RowId, String),
+    StartAt {
+        place: RowId,
+        guid: String,
+        is_renumbered: bool,
+    },
 }
 
 impl Request {
     /// What only the policies can answer, so that it waits until they are in force.
     fn needs_policies(&self) -> bool {
-        !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::StartAt(..))
+        !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::StartAt { .. })
     }
 }
 
@@ -360,14 +365,22 @@ impl Judge {
     }
 
     fn read(&mut self, ids: &[RowId]) -> Result<Vec<Arc<Message>>, crate::chatdb::Error> {
+        let rows = self.with_chatdb(|chatdb| chatdb.rows(ids))?;
+        Ok(rows.into_iter().map(|row| Arc::new(row.message)).collect())
+    }
+
+    fn with_chatdb<T>(
+        &mut self,
+        read: impl FnOnce(&ChatDb) -> Result<T, crate::chatdb::Error>,
+    ) -> Result<T, crate::chatdb::Error> {
         let current = self.chatdb.take().filter(ChatDb::is_current);
         let chatdb = match current {
             Some(chatdb) => chatdb,
             None => ChatDb::open(&self.chatdb_path)?,
         };
-        let rows = chatdb.rows(ids)?;
+        let result = read(&chatdb)?;
         self.chatdb = Some(chatdb);
-        Ok(rows.into_iter().map(|row| Arc::new(row.message)).collect())
+        Ok(result)
     }
 
     fn answer(&mut self, request: Request) {
@@ -388,12 +401,15 @@ impl Judge {
             Request::Revoke(address, reply) => drop(reply.send(self.revoke(&address))),
             Request::Install(install, reply) => drop(reply.send(self.install(*install))),
             Request::Plugins(reply) => drop(reply.send(self.chain.report())),
-            Request::StartAt(head, guid) => {
-                if let Err(error) = self.state.set_tail(head, &guid) {
+            Request::StartAt { place, guid, is_renumbered } => {
+                if is_renumbered {
+                    self.follow_renumbered();
+                }
+                if let Err(error) = self.state.set_tail(place, &guid) {
                     tracing::error!(%error, "the place in the stream could not be kept");
                 }
-                self.tail = Some(head);
-                self.hub.start_at(head);
+                self.tail = Some(place);
+                self.hub.start_at(place);
             }
         }
     }

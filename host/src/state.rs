@@ -1,6 +1,6 @@
 //! state.db: the journal, what plugins keep, the outbox and the tail's place. One file, written by this daemon only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::journal::{self, Entry, Observed};
-use crate::message::RowId;
+use crate::message::{ChatId, RowId};
 use crate::outbox::record;
 use crate::plugin::StoreWrites;
 use crate::policy::Interface;
@@ -120,6 +120,18 @@ impl StateDb {
                 .prepare_cached("INSERT OR REPLACE INTO tail (only_row, message_rowid, guid) VALUES (1, ?1, ?2)")?;
             put.execute(params![rowid.0, guid])?;
         }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// See [`journal::renumber`].
+    pub fn renumber_journal(
+        &mut self,
+        before: &[(String, RowId)],
+        now: &HashMap<String, (RowId, Option<ChatId>)>,
+    ) -> Result<(), Error> {
+        let transaction = self.connection.transaction()?;
+        journal::renumber(&transaction, before, now)?;
         transaction.commit()?;
         Ok(())
     }

@@ -247,7 +247,7 @@ impl Tail {
             self.late.clear();
             self.outlets.hub.end_all(&End::Reset("the Messages database was replaced or renumbered".to_owned()));
         }
-        let start = Request::StartAt(place.0, place.1.clone());
+        let start = Request::StartAt { place: place.0, guid: place.1.clone(), is_renumbered: is_moved };
         if self.outlets.requests.blocking_send(start).is_err() {
             return Ok(None);
         }

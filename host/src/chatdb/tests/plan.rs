@@ -15,6 +15,7 @@ fn exercise(db: &ChatDb) {
     db.changed(&[RowId(1)]).unwrap();
     db.guid_of(RowId(1)).unwrap();
     db.rowid_of("guid-1").unwrap();
+    db.places(&["guid-1".to_owned()]).unwrap();
     db.max_rowid().unwrap();
     db.history(&History::newest(DIRECT, 10)).unwrap();
     for chat in [None, Some(DIRECT)] {
