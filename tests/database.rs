@@ -189,6 +189,50 @@ fn a_verdict_on_a_row_of_an_old_database_says_nothing_of_the_row_that_has_its_nu
     check_hidden(&mut daemon.connect());
 }
 
+#[test]
+fn a_place_is_known_also_when_its_message_was_deleted() {
+    let mut daemon = TestDaemon::new(FRIENDS);
+    let mut client = daemon.watch();
+    daemon.receive_from(FRIEND, "one");
+    let last = daemon.receive_from(FRIEND, "two");
+    assert_eq!(client.texts(2), ["one", "two"]);
+    daemon.kill();
+    SmallDb::open(&daemon.db()).run(&format!(
+        "DELETE FROM chat_message_join WHERE message_id = {0}; DELETE FROM message WHERE ROWID = {0}",
+        last.rowid
+    ));
+    let meanwhile = daemon.receive_from(FRIEND, "three");
+    daemon.start_again();
+    eventually("what came meanwhile is judged", || daemon.journal(&meanwhile.guid));
+    assert!(!daemon.log().contains("renumbered"), "{}", daemon.log());
+}
+
+#[test]
+fn an_older_state_of_the_database_is_followed_from_where_it_is() {
+    let mut daemon = TestDaemon::new(FRIENDS);
+    let mut client = daemon.watch();
+    daemon.receive_from(FRIEND, "one");
+    assert_eq!(client.texts(1), ["one"]);
+    let files = ["chat.db", "chat.db-wal"];
+    for file in files {
+        fs::copy(daemon.path(file), daemon.path(&format!("old-{file}"))).unwrap();
+    }
+    let lost = daemon.receive_from(FRIEND, "two");
+    assert_eq!(client.texts(1), ["two"]);
+    daemon.kill();
+    for file in files {
+        fs::rename(daemon.path(&format!("old-{file}")), daemon.path(file)).unwrap();
+    }
+    fs::remove_file(daemon.path("chat.db-shm")).unwrap();
+    let meanwhile = daemon.receive_from(FRIEND, "other");
+    assert_eq!(meanwhile.rowid, lost.rowid, "its number is used again");
+    daemon.start_again();
+    eventually("what came meanwhile is judged", || daemon.journal(&meanwhile.guid));
+    let mut client = daemon.watch();
+    daemon.receive_from(FRIEND, "next");
+    assert_eq!(client.texts(1), ["next"]);
+}
+
 /// Messages has built the database anew: each row has another number.
 pub fn renumber(home: &Home) {
     SmallDb::open(&home.db()).run(

@@ -222,6 +222,18 @@ impl ChatDb {
         self.value("find the last message", "SELECT COALESCE(MAX(ROWID), 0) FROM message", |row| row.get(0).map(RowId))
     }
 
+    /// The greatest number that a row has ever had. `None` where that is not known.
+    pub fn last_used_rowid(&self) -> Result<Option<RowId>, Error> {
+        self.read("find the last number of a message", || {
+            let sql = "SELECT COUNT(*) FROM pragma_table_info('sqlite_sequence')";
+            if self.prepare(sql)?.query_row([], |row| row.get::<_, i64>(0))? == 0 {
+                return Ok(None);
+            }
+            let mut statement = self.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'message'")?;
+            Ok(statement.query_row([], |row| Ok(row::integer(row, 0).map(RowId))).optional()?.flatten())
+        })
+    }
+
     /// `None` where there is no such row; empty where the row has none.
     pub fn guid_of(&self, id: RowId) -> Result<Option<String>, Error> {
         self.read("look up a message", || {

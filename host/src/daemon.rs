@@ -18,6 +18,7 @@ use crate::attachments::Files;
 use crate::chain::Chain;
 use crate::config::{Config, Overrides};
 use crate::contacts::{self, Contacts};
+use crate::journal;
 use crate::judge::{self, Judge, Settings};
 use crate::outbox::{self, Outbox};
 use crate::plugin::PluginEngine;
@@ -25,9 +26,9 @@ use crate::readers::Readers;
 use crate::reload::{self, Reloader};
 use crate::roster::Roster;
 use crate::rpc::Service;
-use crate::state::StateDb;
+use crate::state::{self, StateDb};
 use crate::subscription::{End, Hub};
-use crate::tail::{Outlets, Tail};
+use crate::tail::{LANDMARKS, Outlets, Tail};
 
 /// Pages of rows that wait between the tail and the judge.
 const ROW_PAGES: usize = 4;
@@ -135,6 +136,7 @@ impl Daemon {
         let state_path = state_dir.join("state.db");
         let state = StateDb::open(&state_path)?;
         let place = state.tail()?;
+        let passed = journal::newest(state.connection(), LANDMARKS).map_err(state::Error::from)?;
         let chatdb = config.messages.db.clone();
         let engine =
             PluginEngine::new().map_err(|error| anyhow::anyhow!("the plugin engine did not start: {error}"))?;
@@ -172,7 +174,7 @@ impl Daemon {
         let unused = match role {
             Role::Errand => Some(outlets),
             Role::Serve | Role::Watch => {
-                let tail = Tail::new(&chatdb, place, outlets);
+                let tail = Tail::new(&chatdb, place, passed, outlets);
                 spawn("tail", move || tail.run())?;
                 None
             }

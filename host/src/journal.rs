@@ -180,6 +180,14 @@ pub fn between(connection: &Connection, first: RowId, last: RowId) -> rusqlite::
     query.query_map([first.0, last.0], Entry::from_row)?.collect()
 }
 
+/// The rows of the last messages that were judged, with their guids, newest first.
+pub fn newest(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<(RowId, String)>> {
+    let mut query =
+        connection.prepare("SELECT message_rowid, guid FROM journal ORDER BY message_rowid DESC LIMIT ?1")?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    query.query_map([limit], |row| Ok((RowId(row.get(0)?), row.get(1)?)))?.collect()
+}
+
 /// The observed messages that went out with `delivered`, in ROWID order.
 pub fn context_of(connection: &Connection, delivered: RowId) -> rusqlite::Result<Vec<Observed>> {
     let mut query = connection

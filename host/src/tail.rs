@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 mod arrival;
 mod changes;
+mod landmarks;
 mod recent;
 
 use crate::chatdb::{self, ChatDb, TailRow};
@@ -18,6 +19,8 @@ use crate::message::{Arrival, RowId};
 use crate::subscription::{End, Hub};
 use arrival::Arrivals;
 use changes::Changes;
+pub use landmarks::LANDMARKS;
+use landmarks::Landmarks;
 use recent::Recent;
 
 /// Rows read at a time.
@@ -53,14 +56,18 @@ pub struct Outlets {
 /// Follows the database at `path` after `place`, until the judge is gone.
 pub struct Tail {
     path: PathBuf,
-    place: Option<(RowId, String)>,
+    place: Option<Place>,
     outlets: Outlets,
+    landmarks: Landmarks,
     late: Vec<(RowId, Instant)>,
     recent: Recent,
 }
 
 /// The judge does not take rows any more: the daemon is stopping.
 struct Stopped;
+
+/// A row with its guid.
+type Place = (RowId, String);
 
 /// Why one file is not followed any more.
 enum Ended {
@@ -69,8 +76,10 @@ enum Ended {
 }
 
 impl Tail {
-    pub fn new(path: &Path, place: Option<(RowId, String)>, outlets: Outlets) -> Tail {
-        Tail { path: path.to_owned(), place, outlets, late: Vec::new(), recent: Recent::default() }
+    /// `passed` are messages before `place`, the newest first.
+    pub fn new(path: &Path, place: Option<Place>, passed: Vec<Place>, outlets: Outlets) -> Tail {
+        let landmarks = Landmarks::new(passed);
+        Tail { path: path.to_owned(), place, outlets, landmarks, late: Vec::new(), recent: Recent::default() }
     }
 
     pub fn run(mut self) {
@@ -143,6 +152,9 @@ impl Tail {
             let rows = db.rows_after(after, PAGE)?;
             let is_full = rows.len() == PAGE;
             let (ready, is_blocked) = self.ready(rows, arrivals, head_since);
+            for row in &ready {
+                self.landmarks.pass(row.message.id, &row.message.guid);
+            }
             if let Some(last) = ready.last() {
                 self.place = Some((last.message.id, last.message.guid.clone()));
                 if self.outlets.rows.blocking_send(ready).is_err() {
@@ -228,16 +240,32 @@ impl Tail {
         Ok(self.outlets.rows.blocking_send(changes.into_iter().map(row).collect()).map_err(|_| Stopped))
     }
 
+    /// The last row that was judged, and whether rows have other numbers now, so that nothing that was noted of them
+    /// holds. No place on the first start, and in another database.
+    fn look_for_place(&self, db: &ChatDb) -> Result<(Option<Place>, bool), chatdb::Error> {
+        let Some((row, guid)) = &self.place else { return Ok((None, false)) };
+        if db.guid_of(*row)?.as_ref() == Some(guid) {
+            return Ok((self.place.clone(), false));
+        }
+        if guid.is_empty() {
+            return Ok((None, true));
+        }
+        if let Some(row) = db.rowid_of(guid)? {
+            return Ok((Some((row, guid.clone())), true));
+        }
+        let Some(landmark) = self.landmarks.find(db)? else { return Ok((None, true)) };
+        // Where the numbers up to the place have been used, and none is there, it was deleted. Otherwise this is an older
+        // state of the same database, which uses them again.
+        let next = db.rows_after(landmark.0, 1)?;
+        let is_deleted = db.last_used_rowid()? >= Some(*row) && next.iter().all(|next| next.message.id > *row);
+        Ok(if is_deleted { (self.place.clone(), false) } else { (Some(landmark), true) })
+    }
+
     /// Finds where to go on in `db`: after the last row that was judged, wherever it is now, or else at the end.
     /// `None` when the judge is gone.
     fn find_place(&mut self, db: &ChatDb) -> Result<Option<Arrivals>, chatdb::Error> {
         let head = db.max_rowid()?;
-        let found = match &self.place {
-            Some((place, guid)) if db.guid_of(*place)?.as_ref() == Some(guid) => Some((*place, guid.clone())),
-            Some((_, guid)) if !guid.is_empty() => db.rowid_of(guid)?.map(|row| (row, guid.clone())),
-            _ => None,
-        };
-        let is_moved = self.place.is_some() && found != self.place;
+        let (found, is_moved) = self.look_for_place(db)?;
         let place = match found {
             Some(place) => place,
             None => (head, db.guid_of(head)?.unwrap_or_default()),

@@ -296,6 +296,8 @@ fn a_cursor_is_checked_by_guid() {
     assert_eq!(db.guid_of(RowId(3)).unwrap(), None);
     assert_eq!(db.rowid_of("guid-1").unwrap(), Some(RowId(1)));
     assert_eq!(db.rowid_of("gone").unwrap(), None);
+    fixture.run("DELETE FROM message WHERE ROWID = 2");
+    assert_eq!((db.max_rowid().unwrap(), db.last_used_rowid().unwrap()), (RowId(1), Some(RowId(2))));
     assert_eq!(db.newest_date().unwrap(), Some(second(50)));
 }
 
