@@ -56,7 +56,9 @@ fn every_command_of_imsg_is_known() {
         assert!(help.stdout.contains("Usage:"), "{command}: {help:?}");
     }
     for command in BRIDGED {
-        let refused = home.run_bare(&[command, "--address", "x"]);
+        // These two look at whom they are for before anything else.
+        let whom = if ["read", "typing"].contains(&command) { "--to" } else { "--address" };
+        let refused = home.run_bare(&[command, whom, "x"]);
         assert_eq!((refused.status.code(), refused.stdout.as_str()), (Some(1), ""), "{command}: {refused:?}");
         assert!(refused.stderr.contains("private bridge"), "{command}: {refused:?}");
     }
