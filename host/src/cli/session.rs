@@ -18,6 +18,9 @@ use crate::transport;
 const LISTENS_WITHIN: Duration = Duration::from_secs(3);
 const STEP: Duration = Duration::from_millis(10);
 
+/// How long the lock may outlive the process that had it.
+const GONE_WITHIN: Duration = Duration::from_secs(2);
+
 /// What passes between us and a daemon in our own process before one waits for the other.
 const PIPE_BYTES: usize = 64 << 10;
 
@@ -28,6 +31,12 @@ pub enum Found {
     Daemon(UnixStream),
 }
 
+/// Was it killed? A child that it had just forked then keeps the lock until it has become another program.
+fn is_gone(holder: &Holder) -> bool {
+    let pid = i32::try_from(holder.pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
 /// The lock, or who has it. One who only runs an errand is waited for.
 pub fn claim(config: &Config, role: Role) -> anyhow::Result<Result<Instance, Holder>> {
     // An attempt, another over SMS, and a look for the row.
@@ -36,6 +45,7 @@ pub fn claim(config: &Config, role: Role) -> anyhow::Result<Result<Instance, Hol
     loop {
         match Instance::claim(&config.state_dir(), role)? {
             Err(holder) if holder.errand && began.elapsed() < errand_within => std::thread::sleep(STEP),
+            Err(holder) if is_gone(&holder) && began.elapsed() < GONE_WITHIN => std::thread::sleep(STEP),
             claimed => return Ok(claimed),
         }
     }
