@@ -3,6 +3,7 @@
 # make types    write examples/imsgd.d.ts again, after a change of the protocol
 # make plugins  build plugins/dist again, after a change in plugins/ or wit/
 # make lint     format and clippy
+# make soak     faults, at length, with what they cost
 # make fuzz     ten minutes for each reader of what strangers write; needs cargo-fuzz, nightly Rust and C++
 # make man      write manual pages into $(CARGO_TARGET_DIR)/man
 # make bench    measure, and write docs/benchmarks.md and .json
@@ -28,7 +29,7 @@ RECORDED = $(CARGO_TARGET_DIR)/recorded
 # What is compiled in plugins/ and for it has its own folder.
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
-.PHONY: demo test toolchain lint host contract policies fresh examples types plugins fuzz man bench macos
+.PHONY: demo test toolchain lint host contract policies fresh examples types plugins soak fuzz man bench macos
 .NOTPARALLEL:
 
 demo:
@@ -54,6 +55,10 @@ host:
 	rm -rf $(RECORDED)
 	IMSGD_RECORD=$(RECORDED) cargo test --locked
 	cargo test --locked --manifest-path fuzz/Cargo.toml
+
+# One at a time: each is to have the machine for itself.
+soak:
+	IMSGD_SOAK=1 cargo test --locked --test all faults:: -- --nocapture --test-threads=1
 
 # The protocol as it is published, against what the tests of `host` saw.
 contract:

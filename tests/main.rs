@@ -22,6 +22,7 @@ mod discover;
 mod dist;
 mod edits;
 mod events;
+mod faults;
 mod groups;
 mod inbound;
 mod legacy;

@@ -36,6 +36,15 @@ CREATE INDEX journal_observed ON journal (chat_id, message_rowid) WHERE verdict 
 CREATE INDEX journal_context ON journal (context_for) WHERE context_for IS NOT NULL;
 ";
 
+/// `released` numbers what was delivered after the stream had passed its row, in the order of its delivery.
+pub(crate) const SCHEMA_2: &str = "
+ALTER TABLE journal ADD COLUMN released INTEGER;
+ALTER TABLE journal ADD COLUMN waited_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE journal ADD COLUMN stages TEXT;
+CREATE UNIQUE INDEX journal_released ON journal (released) WHERE released IS NOT NULL;
+CREATE INDEX journal_seen ON journal (seen_at);
+";
+
 /// One row of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

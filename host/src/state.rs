@@ -17,8 +17,9 @@ use crate::policy::Interface;
 /// What a statement waits for another connection of ours; a transaction here takes milliseconds.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// `user_version` of the schema below.
-const SCHEMA_VERSION: i64 = 1;
+/// The schema, step by step: a file has had as many of them as its `user_version` says, and gets the rest when it is
+/// opened. A step that was released is never changed.
+const STEPS: &[&[&str]] = &[&[SCHEMA, journal::SCHEMA, record::SCHEMA], &[journal::SCHEMA_2]];
 
 const SCHEMA: &str = "
 CREATE TABLE tail (
@@ -45,7 +46,7 @@ pub enum Error {
     Open { path: PathBuf, source: rusqlite::Error },
     #[error("could not create {path}: {source}")]
     Create { path: PathBuf, source: std::io::Error },
-    #[error("{path} was written by a newer imsgd (schema {found}, this one knows {SCHEMA_VERSION}). Upgrade imsgd")]
+    #[error("{path} was written by a newer imsgd (schema {found}, this one knows {}). Upgrade imsgd", STEPS.len())]
     Newer { path: PathBuf, found: i64 },
     #[error("state.db: {0}")]
     Query(#[from] rusqlite::Error),
@@ -197,16 +198,12 @@ fn put_store(transaction: &Transaction<'_>, plugin: &str, writes: &StoreWrites) 
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match found {
-        0 => {
-            transaction.execute_batch(SCHEMA)?;
-            transaction.execute_batch(journal::SCHEMA)?;
-            transaction.execute_batch(record::SCHEMA)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        }
-        SCHEMA_VERSION => {}
-        found => return Err(Error::Newer { path: path.to_owned(), found }),
+    let missing = usize::try_from(found).ok().and_then(|found| STEPS.get(found..));
+    let Some(missing) = missing else { return Err(Error::Newer { path: path.to_owned(), found }) };
+    for batch in missing.iter().copied().flatten() {
+        transaction.execute_batch(batch)?;
     }
+    transaction.pragma_update(None, "user_version", STEPS.len() as i64)?;
     transaction.commit()?;
     Ok(())
 }
@@ -244,6 +241,25 @@ mod tests {
             let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{file}");
         }
+    }
+
+    #[test]
+    fn a_file_of_the_first_schema_is_brought_up_to_date_and_keeps_what_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let old = Connection::open(&path).unwrap();
+        STEPS[0].iter().for_each(|batch| old.execute_batch(batch).unwrap());
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.execute_batch("INSERT INTO tail VALUES (1, 7, 'G7')").unwrap();
+        drop(old);
+        let state = StateDb::open(&path).unwrap();
+        assert_eq!(state.tail().unwrap(), Some((RowId(7), "G7".to_owned())));
+        let schema = |state: &StateDb| -> Vec<String> {
+            let mut query = state.connection.prepare("SELECT sql FROM sqlite_schema ORDER BY name").unwrap();
+            query.query_map([], |row| row.get::<_, Option<String>>(0)).unwrap().flat_map(Result::unwrap).collect()
+        };
+        let fresh = StateDb::open(&folder.path().join("fresh.db")).unwrap();
+        assert_eq!(schema(&state), schema(&fresh));
     }
 
     #[test]
