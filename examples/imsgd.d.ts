@@ -91,6 +91,27 @@ export interface Methods {
     result: Subscribed;
   };
   /**
+   * Acknowledges all messages up to a cursor: a consumer that comes back goes on after it.
+   */
+  "watch.ack": {
+    params: WatchAckParams;
+    result: Acknowledged;
+  };
+  /**
+   * Consumers by name, where they are and how far behind.
+   */
+  "consumers.list": {
+    params: Record<string, never>;
+    result: Consumers;
+  };
+  /**
+   * Forgets a consumer that no connection has.
+   */
+  "consumers.remove": {
+    params: ConsumersRemoveParams;
+    result: ConsumerRemoved;
+  };
+  /**
    * What Messages wrote down about a message that was sent.
    */
   "message.send_status": {
@@ -314,6 +335,7 @@ export interface DaemonState {
    * How many there are now.
    */
   subscriptions: number;
+  consumers: Consumer[];
   /**
    * How many messages are held.
    */
@@ -336,6 +358,38 @@ export interface ConfigState {
    * Why the file as it is now is not the one in force.
    */
   error: string | null;
+}
+/**
+ * One of them.
+ */
+export interface Consumer {
+  name: string;
+  /**
+   * Does it acknowledge? Otherwise its place moves with what is written to it.
+   */
+  ack: boolean;
+  /**
+   * Does a connection have it now?
+   */
+  connected: boolean;
+  /**
+   * Where it goes on, as `watch.ack` takes it.
+   */
+  cursor: string;
+  /**
+   * The same as a row.
+   */
+  resume_after_rowid: number;
+  /**
+   * How many rows of the database, of whatever kind, lie between its place and what was judged last. 0 where it has
+   * taken all that there was for it.
+   */
+  behind_rows: number;
+  created_at: string;
+  /**
+   * When its place was last kept.
+   */
+  moved_at: string;
 }
 /**
  * A policy, and how it does.
@@ -1033,7 +1087,7 @@ export interface WatchSubscribeParams {
    */
   chat_id?: number;
   /**
-   * First what came after this row. Absent or 0: only what comes; -1: everything.
+   * First what came after this row. Absent or 0: only what comes; -1: everything. Of a consumer: where it begins when it is new.
    */
   since_rowid?: number;
   /**
@@ -1080,6 +1134,14 @@ export interface WatchSubscribeParams {
    * Also old messages that a sync or a restore wrote only now. Default: false.
    */
   include_backfill?: boolean;
+  /**
+   * Keep the place of this subscription under a name, and go on there whenever it subscribes again. One connection at a time.
+   */
+  consumer?: string;
+  /**
+   * The place moves with `watch.ack` only, so that what was not acknowledged comes again. Without it, the place moves with what was written. Default: false.
+   */
+  ack?: boolean;
 }
 /**
  * A subscription began. Its first notification comes after this answer.
@@ -1090,6 +1152,46 @@ export interface Subscribed {
    */
   subscription: number;
   buffer_limit: number;
+}
+/**
+ * Parameters of `watch.ack`.
+ */
+export interface WatchAckParams {
+  /**
+   * The number that `watch.subscribe` gave. At least 1.
+   */
+  subscription: number;
+  /**
+   * That of the last message that need not come again.
+   */
+  cursor: string;
+}
+/**
+ * An acknowledgement is kept.
+ */
+export interface Acknowledged {
+  ok: boolean;
+}
+/**
+ * Who has a name and a place in the stream.
+ */
+export interface Consumers {
+  consumers: Consumer[];
+}
+/**
+ * Parameters of `consumers.remove`.
+ */
+export interface ConsumersRemoveParams {
+  /**
+   * The name that `watch.subscribe` was given.
+   */
+  consumer: string;
+}
+/**
+ * It is forgotten.
+ */
+export interface ConsumerRemoved {
+  ok: boolean;
 }
 /**
  * Parameters of `message.send_status`.
@@ -1614,6 +1716,10 @@ export interface Notifications {
    */
   "watch.overflow": Overflow;
   /**
+   * The database was replaced, restored or renumbered: row numbers that were told before mean nothing any more. The subscription goes on.
+   */
+  "watch.reset": StreamReset;
+  /**
    * The stream broke off. This is the last of the subscription.
    */
   error: StreamError;
@@ -1624,6 +1730,10 @@ export interface Notifications {
 export interface MessageNotification {
   subscription: number;
   message: Message;
+  /**
+   * For `watch.ack`. Only for consumers with a name.
+   */
+  cursor?: string;
 }
 /**
  * Notification `message.updated`, for subscriptions that ask with `include_edits`.
@@ -1635,6 +1745,10 @@ export interface UpdateNotification {
    */
   message: Message;
   change: "edited" | "unsent";
+  /**
+   * For `watch.ack`. Only for consumers with a name.
+   */
+  cursor?: string;
 }
 /**
  * Notification `watch.overflow`: the client read too slowly, and this is the last of the subscription.
@@ -1648,6 +1762,29 @@ export interface Overflow {
   reason: "buffer_limit_exceeded";
   /**
    * Always true.
+   */
+  terminal: boolean;
+}
+/**
+ * Notification `watch.reset`: the database was replaced, restored or renumbered, and the subscription goes on.
+ */
+export interface StreamReset {
+  subscription: number;
+  /**
+   * `renumbered`: nothing is missed, but row numbers of before mean nothing. `lost`: besides, messages may be missed
+   * or come again, as the last one was not found.
+   */
+  reason: "renumbered" | "lost";
+  /**
+   * In a sentence, for people.
+   */
+  detail: string;
+  /**
+   * Where it goes on, in the new numbers.
+   */
+  resume_after_rowid: number;
+  /**
+   * Always false.
    */
   terminal: boolean;
 }

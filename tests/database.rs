@@ -127,7 +127,7 @@ fn a_copy_without_its_side_files_is_not_ready_until_messages_has_it() {
 }
 
 #[test]
-fn subscribers_are_told_when_the_database_is_replaced_and_can_subscribe_anew() {
+fn subscribers_are_told_when_the_database_is_replaced_and_hear_on() {
     let daemon = TestDaemon::new(FRIENDS);
     let mut client = daemon.watch();
     daemon.receive_from(FRIEND, "in the old one");
@@ -135,14 +135,13 @@ fn subscribers_are_told_when_the_database_is_replaced_and_can_subscribe_anew() {
     replace_database(&daemon);
     daemon.receive_from(FRIEND, "before anybody looked");
     let notification = client.notification();
-    assert_eq!(notification["method"], "error", "{notification}");
+    assert_eq!(notification["method"], "watch.reset", "{notification}");
+    let params = &notification["params"];
     assert_eq!(
-        (&notification["params"]["subscription"], &notification["params"]["terminal"]),
-        (&json!(1), &json!(true))
+        (&params["subscription"], &params["reason"], &params["resume_after_rowid"], &params["terminal"]),
+        (&json!(1), &json!("lost"), &json!(1), &json!(false))
     );
-    assert!(notification["params"]["error"]["message"].as_str().unwrap().contains("replaced"), "{notification}");
-    eventually("the new one is followed", || (client.ok("status", json!({}))["imsgd"]["head"] == 1).then_some(()));
-    client.subscribe(json!({}));
+    assert!(params["detail"].as_str().unwrap().contains("replaced"), "{notification}");
     daemon.receive_from(FRIEND, "in the new one");
     assert_eq!(client.texts(1), ["in the new one"]);
 }
@@ -178,7 +177,7 @@ fn a_verdict_on_a_row_of_an_old_database_says_nothing_of_the_row_that_has_its_nu
     // Judged in the new database too.
     replace_database(&daemon);
     assert_eq!(daemon.receive_from("nobody@example.com", "secret").rowid, delivered.rowid);
-    assert_eq!(client.notification()["method"], "error");
+    assert_eq!(client.notification()["method"], "watch.reset");
     eventually("the new one is followed", || (client.ok("status", json!({}))["imsgd"]["head"] == 1).then_some(()));
     check_hidden(&mut client);
     // There before the daemon began.

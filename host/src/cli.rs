@@ -6,6 +6,7 @@ mod bridge;
 mod client;
 mod completions;
 mod config;
+mod consumers;
 mod content;
 mod failure;
 mod help;
@@ -97,6 +98,8 @@ enum Command {
     React(react::React),
     /// Let strangers in, or not
     Pairing(pairing::Pairing),
+    /// See whose place in the stream is kept
+    Consumers(consumers::Consumers),
     /// See and reload plugins
     Plugin(plugin::Plugin),
     /// Check the configuration
@@ -150,6 +153,7 @@ impl Cli {
             Command::Send(send) => send.run(&global),
             Command::React(react) => react.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
+            Command::Consumers(consumers) => consumers.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),
             Command::Sim(args) => sim::run(args),

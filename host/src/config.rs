@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use etcetera::BaseStrategy;
 use schemars::JsonSchema;
@@ -12,6 +13,9 @@ use sha2::{Digest, Sha256};
 use crate::attachments::Roots;
 
 mod keys;
+mod span;
+
+pub use span::Span;
 
 /// Environment variable that names the configuration file, where `--config` does not.
 pub const CONFIG_VARIABLE: &str = "IMSGD_CONFIG";
@@ -79,6 +83,9 @@ pub struct Server {
     pub max_line_bytes: usize,
     /// Clients at the same time.
     pub max_connections: usize,
+    /// How long the place of a client that knows no cursors is kept after its connection ended: seconds, or text such as
+    /// `10m`; 0 for not at all.
+    pub resume_within: Span,
 }
 
 /// How messages leave.
@@ -486,7 +493,14 @@ impl Default for Messages {
 
 impl Default for Server {
     fn default() -> Server {
-        Server { socket: None, state_dir: None, plugins_dir: None, max_line_bytes: 1 << 20, max_connections: 256 }
+        Server {
+            socket: None,
+            state_dir: None,
+            plugins_dir: None,
+            max_line_bytes: 1 << 20,
+            max_connections: 256,
+            resume_within: Span(Duration::from_secs(600)),
+        }
     }
 }
 

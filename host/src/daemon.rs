@@ -17,6 +17,7 @@ use crate::address::Normalizer;
 use crate::attachments::Files;
 use crate::chain::Chain;
 use crate::config::{Config, Overrides};
+use crate::consumers::Consumers;
 use crate::contacts::{self, Contacts};
 use crate::journal;
 use crate::judge::{self, Judge, Settings};
@@ -170,7 +171,7 @@ impl Daemon {
             judge: requests.clone(),
             contacts: contacts.clone(),
         })?;
-        let outlets = Outlets { rows, requests: requests.clone(), hub: hub.clone() };
+        let outlets = Outlets { judge: rows, hub: hub.clone() };
         let unused = match role {
             Role::Errand => Some(outlets),
             Role::Serve | Role::Watch => {
@@ -192,7 +193,9 @@ impl Daemon {
         let outbox = spawn_outbox(outbox, job_queue)?;
         let readers = Arc::new(Readers::new(&chatdb, &state_path, contacts));
         let files = Arc::new(Files::new(config.clone()));
-        let service = Service { config, readers, files, hub, judge: requests, outbox: jobs, reloader, stats };
+        let consumers = Arc::new(Consumers::new(move || StateDb::open(&state_path)));
+        let service =
+            Service { config, readers, files, hub, consumers, judge: requests, outbox: jobs, reloader, stats };
         Ok(Daemon { service: Arc::new(service), stop, outbox, judge, _outlets: unused })
     }
 
@@ -210,8 +213,10 @@ impl Daemon {
         let all = async {
             // Who is served may wait for a conversion.
             tokio::join!(serving, service.files.stop());
+            let consumers = service.consumers.clone();
             drop(service);
             let _ = tokio::task::spawn_blocking(move || {
+                consumers.stop();
                 let _ = outbox.join();
                 drop(judge);
             })

@@ -39,6 +39,7 @@ CREATE INDEX journal_context ON journal (context_for) WHERE context_for IS NOT N
 /// `released` numbers what was delivered after the stream had passed its row, in the order of its delivery.
 pub(crate) const SCHEMA_2: &str = "
 ALTER TABLE journal ADD COLUMN released INTEGER;
+ALTER TABLE journal ADD COLUMN was_held INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE journal ADD COLUMN waited_us INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE journal ADD COLUMN stages TEXT;
 CREATE UNIQUE INDEX journal_released ON journal (released) WHERE released IS NOT NULL;
@@ -68,6 +69,11 @@ pub struct Entry {
     pub judged_us: i64,
     /// Held because a policy failed, not because a stranger waits.
     pub failed: bool,
+    /// Was held, and judged again.
+    pub was_held: bool,
+    /// The number of a delivery that came when the stream had passed the message's row, by which it is found by those
+    /// who have passed it too.
+    pub released: Option<i64>,
 }
 
 /// A message that was heard and not delivered. Its row says where to look for it; that what is found there is still
@@ -135,6 +141,8 @@ impl Entry {
             seen_at: timestamp(row.get("seen_at")?),
             judged_us: row.get("judged_us")?,
             failed: row.get("failed")?,
+            was_held: row.get("was_held")?,
+            released: row.get("released")?,
         })
     }
 }
@@ -142,8 +150,8 @@ impl Entry {
 pub(crate) fn put(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
     let mut put = connection.prepare_cached(
         "INSERT OR REPLACE INTO journal (guid, message_rowid, chat_id, sender, arrival, verdict, decided_by, version,
-             reason, route, labels, sent_at, seen_at, judged_us, failed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             reason, route, labels, sent_at, seen_at, judged_us, failed, was_held, released)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?;
     let (name, version) = entry.decided_by.as_ref().map(|(name, version)| (name, version)).unzip();
     // A label is one line, so a line break can stand between two.
@@ -164,6 +172,8 @@ pub(crate) fn put(connection: &Connection, entry: &Entry) -> rusqlite::Result<()
         entry.seen_at.as_millisecond(),
         entry.judged_us,
         entry.failed,
+        entry.was_held,
+        entry.released,
     ])?;
     Ok(())
 }
@@ -187,6 +197,22 @@ pub fn between(connection: &Connection, first: RowId, last: RowId) -> rusqlite::
     let mut query = connection
         .prepare_cached("SELECT * FROM journal WHERE message_rowid BETWEEN ?1 AND ?2 ORDER BY message_rowid")?;
     query.query_map([first.0, last.0], Entry::from_row)?.collect()
+}
+
+/// Late deliveries after number `after` up to `last`, in their order.
+pub fn released(connection: &Connection, after: i64, last: i64, limit: usize) -> rusqlite::Result<Vec<Entry>> {
+    let mut query = connection.prepare_cached(
+        "SELECT * FROM journal INDEXED BY journal_released
+         WHERE released IS NOT NULL AND released > ?1 AND released <= ?2 ORDER BY released LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    query.query_map([after, last, limit], Entry::from_row)?.collect()
+}
+
+/// The number of the last late delivery; 0 where there was none.
+pub fn last_released(connection: &Connection) -> rusqlite::Result<i64> {
+    let query = "SELECT IFNULL(MAX(released), 0) FROM journal INDEXED BY journal_released WHERE released IS NOT NULL";
+    connection.query_row(query, [], |row| row.get(0))
 }
 
 /// The rows of the last messages that were judged, with their guids, newest first.

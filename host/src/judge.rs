@@ -25,6 +25,7 @@ use crate::chatdb::ChatDb;
 use crate::journal::{self, Entry};
 use crate::message::{Arrival, Change, ChatId, Message, RowId};
 use crate::outbox::record;
+use crate::place::{Place, Reset, ResetKind};
 use crate::policy::{Failure, Hold, Inbound, Verdict, judge};
 use crate::state::{Batch, StateDb};
 use crate::subscription::{Delivery, Hub, Published};
@@ -66,18 +67,27 @@ pub enum Request {
     Revoke(String, oneshot::Sender<Result<bool, Failure>>),
     Install(Box<Install>, oneshot::Sender<Installed>),
     Plugins(oneshot::Sender<Vec<PluginReport>>),
-    /// Notes where the stream begins, before any row.
-    StartAt {
-        place: RowId,
-        guid: String,
-        is_renumbered: bool,
-    },
+}
+
+/// What the tail hands on, in order.
+pub enum FromTail {
+    Rows(Vec<Arrived>),
+    /// The rows that follow come after this one. The first thing that the tail says, and again when it has lost its place.
+    StartAt(StartAt),
+}
+
+/// Where the stream begins.
+pub struct StartAt {
+    pub row: RowId,
+    pub guid: String,
+    /// Rows have other numbers than before: how, and in words.
+    pub reset: Option<(ResetKind, String)>,
 }
 
 impl Request {
     /// What only the policies can answer, so that it waits until they are in force.
     fn needs_policies(&self) -> bool {
-        !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::StartAt { .. })
+        !matches!(self, Request::Install(..) | Request::Plugins(_))
     }
 }
 
@@ -102,13 +112,17 @@ pub struct Judge {
     settings: Settings,
     chatdb_path: PathBuf,
     chatdb: Option<ChatDb>,
-    /// The last row that was judged.
-    tail: Option<RowId>,
+    /// Where the stream is, once the tail has found that.
+    place: Option<Place>,
+    /// What the tail handed on and cannot be taken yet.
+    ahead: Option<FromTail>,
     /// Observed rows per chat that no delivered message has carried yet.
     waiting: HashMap<ChatId, VecDeque<journal::Observed>>,
     /// Rows that could not be committed, to be judged again.
     retry: VecDeque<Arrived>,
     echoes: echo::Echoes,
+    /// Policies changed since those that failed were asked again.
+    may_be_repaired: bool,
     /// Requests from before the first policies were in force.
     early: Vec<Request>,
     outbox_wake: Arc<tokio::sync::Notify>,
@@ -136,6 +150,8 @@ impl Stats {
 /// What one round of judging gathers before it is committed.
 #[derive(Default)]
 struct Round {
+    /// Where the stream is after it.
+    place: Place,
     batch: Batch,
     events: Vec<Arc<Published>>,
     rows: Vec<Arrived>,
@@ -152,9 +168,19 @@ pub struct Parts {
     pub stats: Arc<Stats>,
 }
 
+/// When a row is judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    InOrder,
+    /// The stream has passed it.
+    Late,
+    /// So it has, since the row was held.
+    Held,
+}
+
 enum Next {
     Request(Request),
-    Rows(Vec<Arrived>),
+    FromTail(FromTail),
     Retry,
     Closed,
 }
@@ -168,10 +194,12 @@ impl Judge {
             settings: parts.settings,
             chatdb_path: parts.chatdb_path,
             chatdb: None,
-            tail: None,
+            place: None,
+            ahead: None,
             waiting: HashMap::new(),
             retry: VecDeque::new(),
             echoes: echo::Echoes::default(),
+            may_be_repaired: false,
             early: Vec::new(),
             outbox_wake: parts.outbox_wake,
             stats: parts.stats,
@@ -183,27 +211,39 @@ impl Judge {
         mut self,
         runtime: &tokio::runtime::Handle,
         mut requests: mpsc::Receiver<Request>,
-        mut rows: mpsc::Receiver<Vec<Arrived>>,
+        mut from_tail: mpsc::Receiver<FromTail>,
     ) {
         loop {
-            let may_take_rows = self.chain.is_installed() && self.retry.is_empty();
             let next = runtime.block_on(async {
                 tokio::select! {
                     biased;
                     request = requests.recv() => request.map_or(Next::Closed, Next::Request),
-                    rows = rows.recv(), if may_take_rows => rows.map_or(Next::Closed, Next::Rows),
+                    next = from_tail.recv(), if self.ahead.is_none() => next.map_or(Next::Closed, Next::FromTail),
                     () = tokio::time::sleep(RETRY), if !self.retry.is_empty() => Next::Retry,
                 }
             });
             match next {
                 Next::Request(request) => self.answer(request),
-                Next::Rows(rows) => self.take(rows.into(), &mut requests),
+                Next::FromTail(next) => self.ahead = Some(next),
                 Next::Retry => {
                     let rows = std::mem::take(&mut self.retry);
                     self.take(rows, &mut requests);
                 }
                 Next::Closed => return,
             }
+            self.go_on(&mut requests);
+        }
+    }
+
+    /// Takes what the tail handed on, if its turn has come: rows wait for policies, and everything for what is in front
+    /// of it.
+    fn go_on(&mut self, requests: &mut mpsc::Receiver<Request>) {
+        match self.ahead.take() {
+            Some(FromTail::StartAt(start)) if self.retry.is_empty() => self.start_at(start),
+            Some(FromTail::Rows(rows)) if self.retry.is_empty() && self.chain.is_installed() => {
+                self.take(rows.into(), requests);
+            }
+            not_yet => self.ahead = not_yet,
         }
     }
 
@@ -211,7 +251,7 @@ impl Judge {
     fn take(&mut self, mut rows: VecDeque<Arrived>, requests: &mut mpsc::Receiver<Request>) {
         while !rows.is_empty() {
             let began = Instant::now();
-            let mut round = Round::default();
+            let mut round = self.round();
             while let Some(row) = rows.pop_front() {
                 self.step(&row, &mut round);
                 round.rows.push(row);
@@ -234,9 +274,11 @@ impl Judge {
             return self.step_change(row, change, round);
         }
         let message = &row.message;
-        // A row that got its chat late lies behind the tail, and does not move it.
-        let tail = round.batch.tail.as_ref().map(|(tail, _)| *tail).or(self.tail);
-        if tail.is_none_or(|tail| message.id > tail) {
+        // A row that got its chat late lies behind the stream, and does not move it.
+        let is_late = message.id <= round.place.row;
+        if !is_late {
+            round.place.row = message.id;
+            round.place.guid = message.guid.as_str().into();
             round.batch.tail = Some((message.id, message.guid.clone()));
         }
         match (&message.chat, message.is_judged()) {
@@ -247,20 +289,26 @@ impl Judge {
             (None, true) => round.batch.entries.push(self.unjoined(row)),
             (Some(_), false) => {
                 self.echoes.note(message, &self.settings.normalizer);
-                round.events.push(Arc::new(Published::new(message.clone(), None, message.id)));
+                round.events.push(Arc::new(Published::new(message.clone(), None, round.place.clone())));
             }
             (Some(_), true) => match self.echoes.take(message, &self.settings.normalizer) {
                 Some(own) => round.batch.entries.push(self.echo(row, &own)),
-                None => self.step_inbound(row, false, round),
+                None => self.step_inbound(row, if is_late { Turn::Late } else { Turn::InOrder }, round),
             },
         }
     }
 
-    fn step_inbound(&mut self, row: &Arrived, was_held: bool, round: &mut Round) {
+    fn step_inbound(&mut self, row: &Arrived, turn: Turn, round: &mut Round) {
         let inbound = Arc::new(self.inbound(row));
         let began = Instant::now();
         let decision = judge(self.chain.members(), &inbound);
-        let entry = Entry { judged_us: micros(began.elapsed()), ..blank_entry(row, &inbound.sender) };
+        let (is_delivered, was_held) = (matches!(decision.verdict, Verdict::Deliver { .. }), turn == Turn::Held);
+        if is_delivered && turn != Turn::InOrder {
+            round.place.released += 1;
+        }
+        let released = (is_delivered && turn != Turn::InOrder).then_some(round.place.released);
+        let judged_us = micros(began.elapsed());
+        let entry = Entry { judged_us, was_held, released, ..blank_entry(row, &inbound.sender) };
         round.batch.entries.push(entry.decided(&decision));
         let message = &row.message;
         match decision.verdict {
@@ -274,12 +322,11 @@ impl Judge {
                     decided_by,
                     arrival: row.arrival,
                     held: was_held,
+                    released,
                     context,
                 };
                 let message = self.screened(&inbound);
-                // A message that was held lies behind what was handed out since.
-                let cursor = self.tail.map_or(message.id, |tail| tail.max(message.id));
-                round.events.push(Arc::new(Published::new(message, Some(delivery), cursor)));
+                round.events.push(Arc::new(Published::new(message, Some(delivery), round.place.clone())));
             }
             Verdict::Observe => self.observe(message),
             Verdict::Hold(Hold::Introduction(Some(challenge))) => {
@@ -346,14 +393,26 @@ impl Judge {
         if !round.batch.replies.is_empty() {
             self.outbox_wake.notify_one();
         }
-        if let Some((head, _)) = round.batch.tail {
-            self.tail = Some(head);
-            self.hub.publish(&round.events, head);
-        } else {
-            // Released messages lie behind the head, and do not move it.
-            self.hub.publish(&round.events, RowId(0));
+        if let Some(place) = &mut self.place {
+            place.clone_from(&round.place);
         }
+        self.hub.publish(&round.events, &round.place);
         Ok(())
+    }
+
+    /// One that begins where the stream is.
+    fn round(&self) -> Round {
+        Round { place: self.place.clone().unwrap_or_else(|| self.last_place()), ..Round::default() }
+    }
+
+    /// Where the stream was when it was last committed.
+    fn last_place(&self) -> Place {
+        let released = journal::last_released(self.state.connection()).unwrap_or_else(|error| {
+            tracing::error!(%error, "late deliveries could not be counted");
+            0
+        });
+        let (row, guid) = self.state.tail().ok().flatten().unwrap_or((RowId(0), String::new()));
+        Place { row, guid: guid.into(), released }
     }
 
     fn count(&self, entries: &[Entry]) {
@@ -392,7 +451,7 @@ impl Judge {
             Request::Preview(rows, reply) => drop(reply.send(self.preview(&rows))),
             Request::Split { text, is_group, recipient, reply } => {
                 let pieces = self.chain.split(text, is_group, recipient.as_deref());
-                let _ = self.commit(Round::default());
+                let _ = self.commit(self.round());
                 drop(reply.send(pieces));
             }
             Request::PairingList(reply) => drop(reply.send(self.pairing_state())),
@@ -401,22 +460,27 @@ impl Judge {
             Request::Revoke(address, reply) => drop(reply.send(self.revoke(&address))),
             Request::Install(install, reply) => drop(reply.send(self.install(*install))),
             Request::Plugins(reply) => drop(reply.send(self.chain.report())),
-            Request::StartAt { place, guid, is_renumbered } => {
-                if is_renumbered {
-                    self.follow_renumbered();
-                }
-                if let Err(error) = self.state.set_tail(place, &guid) {
-                    tracing::error!(%error, "the place in the stream could not be kept");
-                }
-                self.tail = Some(place);
-                self.hub.start_at(place);
-            }
         }
+    }
+
+    fn start_at(&mut self, start: StartAt) {
+        let StartAt { row, guid, reset } = start;
+        let place = Place { row, guid: guid.as_str().into(), released: self.last_place().released };
+        if reset.is_some() {
+            self.follow_renumbered(&place);
+        }
+        if let Err(error) = self.state.set_tail(row, &guid) {
+            tracing::error!(%error, "the place in the stream could not be kept");
+        }
+        let reset = reset.map(|(kind, detail)| Reset { kind, detail, place: place.clone() });
+        self.place = Some(place.clone());
+        self.hub.start_at(place, reset);
+        self.release_repaired();
     }
 
     /// Commits what a plugin wrote outside of judging; what was not kept did not happen.
     fn keep_answer(&mut self) -> Result<(), Failure> {
-        self.commit(Round::default()).map_err(|_| Failure("state.db could not be written; nothing was changed".into()))
+        self.commit(self.round()).map_err(|_| Failure("state.db could not be written; nothing was changed".into()))
     }
 
     fn install(&mut self, install: Install) -> Installed {
@@ -430,12 +494,21 @@ impl Judge {
             self.answer(request);
         }
         if !installed.changed.is_empty() || !installed.removed.is_empty() {
-            let released = self.release_failed();
-            if released > 0 {
-                tracing::info!(released, "messages that a failed policy had held were judged again");
-            }
+            self.may_be_repaired = true;
+            self.release_repaired();
         }
         installed
+    }
+
+    /// Judges again what failed policies held, once they are others, and there is a stream to hand it out on.
+    fn release_repaired(&mut self) {
+        if self.place.is_none() || !std::mem::take(&mut self.may_be_repaired) {
+            return;
+        }
+        let released = self.release_failed();
+        if released > 0 {
+            tracing::info!(released, "messages that a failed policy had held were judged again");
+        }
     }
 }
 
@@ -456,6 +529,8 @@ fn blank_entry(row: &Arrived, sender: &str) -> Entry {
         seen_at: row.seen_at,
         judged_us: 0,
         failed: false,
+        was_held: false,
+        released: None,
     }
 }
 

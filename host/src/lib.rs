@@ -17,6 +17,7 @@
 //! - Only one task writes to each client.
 
 pub mod message;
+pub mod place;
 
 pub mod chatdb;
 pub mod decode;
@@ -34,6 +35,7 @@ pub mod roster;
 pub mod state;
 
 pub mod attachments;
+pub mod consumers;
 pub mod contacts;
 pub mod readers;
 pub mod rpc;

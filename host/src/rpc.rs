@@ -13,6 +13,7 @@ pub mod wire;
 mod attachments;
 mod background;
 mod chats;
+mod consumers;
 mod journal;
 mod local;
 mod messages;
@@ -38,6 +39,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::attachments::Files;
 use crate::config::Config;
+use crate::consumers::Consumers;
 use crate::judge;
 use crate::outbox;
 use crate::readers::Readers;
@@ -57,6 +59,7 @@ pub struct Service {
     pub readers: Arc<Readers>,
     pub files: Arc<Files>,
     pub hub: Arc<Hub>,
+    pub consumers: Arc<Consumers>,
     pub judge: mpsc::Sender<judge::Request>,
     pub outbox: mpsc::Sender<outbox::Job>,
     pub reloader: Reloader,
@@ -136,6 +139,15 @@ const METHODS: &[Method] = &[
     Method::of_database("watch.subscribe", Lane::Control, watch::SUBSCRIBE)
         .gives::<wire::watch::Subscribed>()
         .about("Begins a subscription: from now on its notifications come."),
+    Method::new("watch.ack", Lane::Control, watch::ACK)
+        .gives::<wire::watch::Acked>()
+        .about("Acknowledges all messages up to a cursor: a consumer that comes back goes on after it."),
+    Method::new("consumers.list", Lane::Read, &[])
+        .gives::<wire::consumers::Consumers<'_>>()
+        .about("Consumers by name, where they are and how far behind."),
+    Method::new("consumers.remove", Lane::Mutation, consumers::REMOVE)
+        .gives::<wire::consumers::Removed>()
+        .about("Forgets a consumer that no connection has."),
     Method::of_database("message.send_status", Lane::Read, send_status::SEND_STATUS)
         .gives::<wire::send::Delivery<'_>>()
         .about("What Messages wrote down about a message that was sent."),
@@ -242,7 +254,7 @@ pub fn lane(name: &str) -> Lane {
 }
 
 impl Service {
-    /// Carries out one request, all but the two that belong to a connection (`watch.*`).
+    /// Carries out one request, all but those that belong to a connection (`watch.*`).
     pub async fn call(&self, request: envelope::Request) -> Answer {
         let is_legacy = request.is_legacy;
         let Some(method) = method(&request.method) else { return Err(not_here(&request.method)) };
@@ -257,6 +269,8 @@ impl Service {
             "pairing.approve" => pairing::approve(self, &params).await,
             "pairing.deny" => pairing::deny(self, &params).await,
             "pairing.revoke" => pairing::revoke(self, &params).await,
+            "consumers.list" => consumers::list(self).await,
+            "consumers.remove" => consumers::remove(self, &params).await,
             "journal.explain" => journal::explain(self, &params).await,
             "plugins.list" => plugins::list(self).await,
             "plugins.reload" => plugins::reload(self).await,

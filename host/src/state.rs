@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use crate::consumers::record as consumers;
 use crate::journal::{self, Entry, Observed};
 use crate::message::{ChatId, RowId};
 use crate::outbox::record;
+use crate::place::Place;
 use crate::plugin::StoreWrites;
 use crate::policy::Interface;
 
@@ -19,7 +21,7 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// The schema, step by step: a file has had as many of them as its `user_version` says, and gets the rest when it is
 /// opened. A step that was released is never changed.
-const STEPS: &[&[&str]] = &[&[SCHEMA, journal::SCHEMA, record::SCHEMA], &[journal::SCHEMA_2]];
+const STEPS: &[&[&str]] = &[&[SCHEMA, journal::SCHEMA, record::SCHEMA], &[journal::SCHEMA_2, consumers::SCHEMA]];
 
 const SCHEMA: &str = "
 CREATE TABLE tail (
@@ -102,6 +104,10 @@ impl StateDb {
         &self.connection
     }
 
+    pub fn transaction(&mut self) -> rusqlite::Result<Transaction<'_>> {
+        self.connection.transaction()
+    }
+
     pub fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
         let transaction = self.connection.transaction()?;
         for entry in &batch.entries {
@@ -125,14 +131,19 @@ impl StateDb {
         Ok(())
     }
 
-    /// See [`journal::renumber`].
-    pub fn renumber_journal(
+    /// Gives messages their new numbers, see [`journal::renumber`], and consumers, by id, their new places, with what is
+    /// to be said about those.
+    pub fn renumber(
         &mut self,
         before: &[(String, RowId)],
         now: &HashMap<String, (RowId, Option<ChatId>)>,
+        places: &[(i64, (Place, Option<&str>))],
     ) -> Result<(), Error> {
         let transaction = self.connection.transaction()?;
         journal::renumber(&transaction, before, now)?;
+        for (id, (place, lost)) in places {
+            consumers::renumber(&transaction, *id, place, *lost)?;
+        }
         transaction.commit()?;
         Ok(())
     }

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use crate::attachments::Converted;
 use crate::contacts::Contacts;
 use crate::message::{Arrival, Change, ChatId, Message, RowId};
+use crate::place::{Place, Reset};
 use crate::rpc::wire;
 
 /// A message on its way to subscribers. Turned into JSON at most once for each form that somebody asks for.
@@ -16,12 +17,13 @@ pub struct Published {
     pub message: Arc<Message>,
     /// How an inbound message was admitted; `None` for own messages and tapbacks, which are not judged.
     pub delivery: Option<Delivery>,
-    /// Everything up to this row has been handed out: where to resume.
-    pub cursor: RowId,
+    /// Where to resume after it.
+    pub place: Place,
     /// What happened to a message that was handed out before.
     pub change: Option<Change>,
     /// Without attachments, with them, and with what they were converted into.
     json: [OnceLock<Arc<str>>; 3],
+    cursor: OnceLock<Arc<str>>,
 }
 
 /// What the policies said of a delivered message.
@@ -35,16 +37,23 @@ pub struct Delivery {
     pub arrival: Arrival,
     /// Was held before, and is delivered after all.
     pub held: bool,
+    /// See [`crate::journal::Entry::released`].
+    pub released: Option<i64>,
     pub context: Vec<wire::ContextMessage>,
 }
 
 impl Published {
-    pub fn new(message: Arc<Message>, delivery: Option<Delivery>, cursor: RowId) -> Published {
-        Published { message, delivery, cursor, change: None, json: Default::default() }
+    pub fn new(message: Arc<Message>, delivery: Option<Delivery>, place: Place) -> Published {
+        Published { message, delivery, place, change: None, json: Default::default(), cursor: OnceLock::new() }
     }
 
-    pub fn changed(message: Arc<Message>, delivery: Option<Delivery>, cursor: RowId, change: Change) -> Published {
-        Published { change: Some(change), ..Published::new(message, delivery, cursor) }
+    pub fn changed(message: Arc<Message>, delivery: Option<Delivery>, place: Place, change: Change) -> Published {
+        Published { change: Some(change), ..Published::new(message, delivery, place) }
+    }
+
+    /// Its place as clients keep it, in JSON.
+    pub fn cursor(&self) -> Arc<str> {
+        self.cursor.get_or_init(|| wire::to_json(&self.place.cursor()).into()).clone()
     }
 
     /// The message object, with or without its attachments. The names in it are those that are known when the first
@@ -112,20 +121,36 @@ impl Filter {
     }
 }
 
+/// What waits for a subscriber.
+pub enum Item {
+    Message(Arc<Published>),
+    /// From here on, rows have other numbers, those of this generation.
+    Reset(Arc<Reset>, u64),
+}
+
 /// Why a live subscription came to its end on our side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The queue was full; everything up to this row had been accepted.
-    Overflow(RowId),
-    /// The database under the stream is another one now.
-    Reset(String),
+    /// The queue was full; everything up to this place had been accepted.
+    Overflow(Place),
     ShuttingDown,
 }
 
 /// The receiving side of a live subscription. When the queue is empty and closed, `end` says why.
 pub struct Live {
-    pub queue: mpsc::Receiver<Arc<Published>>,
+    pub queue: mpsc::Receiver<Item>,
     pub end: Arc<OnceLock<End>>,
+    /// Where it began.
+    pub place: Place,
+}
+
+/// The stream is not at the place that was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// It has gone on: what lies between has to be read first.
+    At(Place),
+    /// It has no place now: the tail looks for it.
+    Nowhere,
 }
 
 /// Hands published messages to the subscribers.
@@ -143,47 +168,55 @@ impl Default for Hub {
 
 #[derive(Default)]
 struct Inner {
-    head: Option<RowId>,
+    place: Option<Place>,
+    /// Counts how often rows got other numbers. A place is good for one generation.
+    generation: u64,
     subscribers: Vec<Subscriber>,
 }
 
 struct Subscriber {
     filter: Filter,
-    queue: mpsc::Sender<Arc<Published>>,
+    queue: mpsc::Sender<Item>,
     end: Arc<OnceLock<End>>,
-    /// The last row that went into the queue, or the one it began after.
-    accepted: RowId,
+    /// That of the last message that went into the queue, or where it began.
+    accepted: Place,
 }
 
 impl Hub {
-    /// The last row that was handed out; `None` before the tail has found its place.
+    /// The last row that was handed out; `None` while the tail looks for its place.
     pub fn head(&self) -> Option<RowId> {
-        self.inner.lock().head
+        self.inner.lock().place.as_ref().map(|place| place.row)
     }
 
-    /// Starts a live subscription for all that comes after `cursor`, if that is where the stream is. Otherwise tells
-    /// where it is, so that the rows between can be read first.
-    pub fn attach(&self, cursor: Option<RowId>, filter: Filter, buffer: usize) -> Result<Live, Option<RowId>> {
+    /// Where the stream is, and the generation of its rows' numbers.
+    pub fn place(&self) -> (Option<Place>, u64) {
+        let inner = self.inner.lock();
+        (inner.place.clone(), inner.generation)
+    }
+
+    /// Starts a live subscription for all that comes after `from`, or from now on, if that is where the stream is.
+    pub fn attach(&self, from: Option<&Place>, filter: Filter, buffer: usize) -> Result<Live, Elsewhere> {
         let mut inner = self.inner.lock();
-        if let Some(cursor) = cursor
-            && inner.head.is_none_or(|head| cursor < head)
-        {
-            return Err(inner.head);
+        let Some(place) = inner.place.clone() else { return Err(Elsewhere::Nowhere) };
+        if from.is_some_and(|from| !from.reaches(&place)) {
+            return Err(Elsewhere::At(place));
         }
         let (sender, queue) = mpsc::channel(buffer);
         let end = Arc::new(OnceLock::new());
-        let accepted = cursor.or(inner.head).unwrap_or(RowId(0));
-        inner.subscribers.push(Subscriber { filter, queue: sender, end: end.clone(), accepted });
-        Ok(Live { queue, end })
+        inner.subscribers.push(Subscriber { filter, queue: sender, end: end.clone(), accepted: place.clone() });
+        Ok(Live { queue, end, place })
     }
 
-    /// Hands `events` to whoever wants them and moves the head. Never waits: a subscriber whose queue is full is cut
-    /// off with the place to resume from, so that it delays nobody else.
-    pub fn publish(&self, events: &[Arc<Published>], head: RowId) {
+    /// Hands `events` to whoever wants them and moves the stream to `place`. Never waits: a subscriber whose queue is
+    /// full is cut off with the place to resume from, so that it delays nobody else.
+    pub fn publish(&self, events: &[Arc<Published>], place: &Place) {
         let mut inner = self.inner.lock();
-        inner.head = inner.head.max(Some(head));
+        // Not while the tail looks for its place: these are still the old numbers.
+        if let Some(current) = &mut inner.place {
+            current.clone_from(place);
+        }
         inner.subscribers.retain_mut(|subscriber| subscriber.offer(events));
-        self.head.send_replace(inner.head);
+        self.head.send_replace(Some(place.row));
     }
 
     /// Changes whenever rows were handed out.
@@ -191,22 +224,36 @@ impl Hub {
         self.head.subscribe()
     }
 
-    /// Forgets the place in the stream and ends every subscription, saying why.
-    pub fn end_all(&self, end: &End) {
+    /// The database is another one: until the stream starts again, no place is good.
+    pub fn suspend(&self) {
         let mut inner = self.inner.lock();
-        for subscriber in inner.subscribers.drain(..) {
+        inner.place = None;
+        inner.generation += 1;
+    }
+
+    /// Ends every subscription, saying why.
+    pub fn end_all(&self, end: &End) {
+        for subscriber in self.inner.lock().subscribers.drain(..) {
             let _ = subscriber.end.set(end.clone());
-        }
-        if matches!(end, End::Reset(_)) {
-            inner.head = None;
         }
     }
 
-    /// Sets the place in the stream before the first message.
-    pub fn start_at(&self, head: RowId) {
-        self.inner.lock().head = Some(head);
+    /// Sets the place in the stream before the first message, and again where rows got other numbers, which everybody is
+    /// told.
+    pub fn start_at(&self, place: Place, reset: Option<Reset>) {
+        let mut inner = self.inner.lock();
+        if let Some(reset) = reset.map(Arc::new) {
+            let generation = inner.generation;
+            inner.subscribers.retain_mut(|subscriber| {
+                subscriber.accepted = reset.place.clone();
+                subscriber.put(Item::Reset(reset.clone(), generation))
+            });
+        }
+        let row = place.row;
+        inner.place = Some(place);
+        drop(inner);
         // A subscription that came before waits for this.
-        self.head.send_replace(Some(head));
+        self.head.send_replace(Some(row));
     }
 
     pub fn subscriber_count(&self) -> usize {
@@ -214,22 +261,39 @@ impl Hub {
         inner.subscribers.retain(|subscriber| !subscriber.queue.is_closed());
         inner.subscribers.len()
     }
+
+    /// The place up to which `live` has been told everything that it wants: that of the stream, where nothing waits.
+    pub fn drained(&self, live: &Live) -> Option<Place> {
+        let inner = self.inner.lock();
+        let is_drained = live.queue.is_empty() && live.end.get().is_none() && !live.queue.is_closed();
+        inner.place.clone().filter(|_| is_drained)
+    }
 }
 
 impl Subscriber {
     /// False when the subscriber is gone or cut off.
     fn offer(&mut self, events: &[Arc<Published>]) -> bool {
-        for event in events.iter().filter(|event| self.filter.wants(event)) {
-            match self.queue.try_send(event.clone()) {
-                Ok(()) => self.accepted = self.accepted.max(event.message.id),
-                Err(mpsc::error::TrySendError::Full(_)) => {
-                    let _ = self.end.set(End::Overflow(self.accepted));
-                    return false;
-                }
-                Err(mpsc::error::TrySendError::Closed(_)) => return false,
+        for event in events {
+            if !self.filter.wants(event) {
+                continue;
             }
+            if !self.put(Item::Message(event.clone())) {
+                return false;
+            }
+            self.accepted.clone_from(&event.place);
         }
         true
+    }
+
+    fn put(&mut self, item: Item) -> bool {
+        match self.queue.try_send(item) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                let _ = self.end.set(End::Overflow(self.accepted.clone()));
+                false
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+        }
     }
 }
 

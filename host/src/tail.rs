@@ -14,9 +14,10 @@ mod landmarks;
 mod recent;
 
 use crate::chatdb::{self, ChatDb, TailRow};
-use crate::judge::{Arrived, Request};
+use crate::judge::{Arrived, FromTail, StartAt};
 use crate::message::{Arrival, RowId};
-use crate::subscription::{End, Hub};
+use crate::place::ResetKind;
+use crate::subscription::Hub;
 use arrival::Arrivals;
 use changes::Changes;
 pub use landmarks::LANDMARKS;
@@ -48,8 +49,7 @@ const LATE_JOINS: usize = 1000;
 
 /// Where the tail hands its rows, and how it is told to stop.
 pub struct Outlets {
-    pub rows: mpsc::Sender<Vec<Arrived>>,
-    pub requests: mpsc::Sender<Request>,
+    pub judge: mpsc::Sender<FromTail>,
     pub hub: Arc<Hub>,
 }
 
@@ -86,7 +86,7 @@ impl Tail {
         let mut changes = Changes::watch(&self.path);
         let mut last_problem = None;
         loop {
-            if self.outlets.rows.is_closed() {
+            if self.outlets.judge.is_closed() {
                 return;
             }
             let problem = match self.follow(&mut changes) {
@@ -126,7 +126,7 @@ impl Tail {
             if changes.wait(timeout) {
                 look_until_changed(&db, version, changes)?;
             }
-            if self.outlets.rows.is_closed() {
+            if self.outlets.judge.is_closed() {
                 return Ok(Ended::Stopped);
             }
             if !db.is_current() {
@@ -157,7 +157,7 @@ impl Tail {
             }
             if let Some(last) = ready.last() {
                 self.place = Some((last.message.id, last.message.guid.clone()));
-                if self.outlets.rows.blocking_send(ready).is_err() {
+                if self.hand(ready).is_err() {
                     return Ok(Err(Stopped));
                 }
             }
@@ -220,7 +220,8 @@ impl Tail {
             self.recent.note(&row.message, arrival);
             Arrived { message: Arc::new(row.message), arrival, seen_at: now, change: None }
         });
-        Ok(self.outlets.rows.blocking_send(rows.collect()).map_err(|_| Stopped))
+        let rows = rows.collect();
+        Ok(self.hand(rows))
     }
 
     /// Hands on what was edited or taken back. In one stream with the rows, so that none is told to have changed before
@@ -237,7 +238,11 @@ impl Tail {
             seen_at,
             change: Some(change),
         };
-        Ok(self.outlets.rows.blocking_send(changes.into_iter().map(row).collect()).map_err(|_| Stopped))
+        Ok(self.hand(changes.into_iter().map(row).collect()))
+    }
+
+    fn hand(&self, rows: Vec<Arrived>) -> Result<(), Stopped> {
+        self.outlets.judge.blocking_send(FromTail::Rows(rows)).map_err(|_| Stopped)
     }
 
     /// The last row that was judged, and whether rows have other numbers now, so that nothing that was noted of them
@@ -266,17 +271,18 @@ impl Tail {
     fn find_place(&mut self, db: &ChatDb) -> Result<Option<Arrivals>, chatdb::Error> {
         let head = db.max_rowid()?;
         let (found, is_moved) = self.look_for_place(db)?;
+        let reset = is_moved.then(|| reset(found.is_some()));
         let place = match found {
             Some(place) => place,
             None => (head, db.guid_of(head)?.unwrap_or_default()),
         };
-        if is_moved {
-            tracing::warn!(row = place.0.0, "the Messages database was renumbered or is another one");
+        if let Some((_, detail)) = &reset {
+            tracing::warn!(row = place.0.0, "{detail}");
             self.late.clear();
-            self.outlets.hub.end_all(&End::Reset("the Messages database was replaced or renumbered".to_owned()));
+            self.outlets.hub.suspend();
         }
-        let start = Request::StartAt { place: place.0, guid: place.1.clone(), is_renumbered: is_moved };
-        if self.outlets.requests.blocking_send(start).is_err() {
+        let start = FromTail::StartAt(StartAt { row: place.0, guid: place.1.clone(), reset });
+        if self.outlets.judge.blocking_send(start).is_err() {
             return Ok(None);
         }
         let before = db.rows_after(RowId(place.0.0 - PAGE as i64), PAGE)?;
@@ -285,6 +291,18 @@ impl Tail {
         self.recent.restart(before());
         self.place = Some(place);
         Ok(Some(Arrivals::new(head, newest)))
+    }
+}
+
+/// What it means for others that rows have other numbers.
+fn reset(is_found: bool) -> (ResetKind, String) {
+    if is_found {
+        let detail =
+            "the Messages database was replaced or renumbered: rows have other numbers, and the stream goes on";
+        (ResetKind::Renumbered, detail.to_owned())
+    } else {
+        let detail = "the Messages database was replaced by another one: the stream goes on at its end";
+        (ResetKind::Lost, detail.to_owned())
     }
 }
 

@@ -13,9 +13,11 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::consumers::Kept;
+use crate::place::Place;
 use crate::rpc::envelope::{self, Request};
 use crate::rpc::error::RpcError;
-use crate::rpc::watch::{Stream, Subscribe, unsubscribed};
+use crate::rpc::watch::{Stream, Subscribe, acked, unsubscribed};
 use crate::rpc::{self, Answer, Lane, Service, lane, legacy, wire};
 use line::{Input, Lines};
 
@@ -34,14 +36,22 @@ const SUBSCRIPTIONS: usize = 64;
 const OUTPUT_LINES: usize = 64;
 
 /// One line to the client.
-#[derive(Debug)]
 pub enum Line {
     Whole(String),
     /// A `message` notification: the message's JSON is shared by all who get it.
     Message {
         prefix: Arc<str>,
         json: Arc<str>,
+        /// For `watch.ack`, in JSON.
+        cursor: Option<Arc<str>>,
+        mark: Option<Mark>,
     },
+}
+
+/// Whose place is moved once a line was written, and to where.
+pub struct Mark {
+    pub kept: Arc<Kept>,
+    pub place: Place,
 }
 
 /// The way to the client. Cloned for everybody who has something to say.
@@ -230,8 +240,13 @@ async fn work_control(
 struct Subscriptions {
     service: Arc<Service>,
     output: Output,
-    running: HashMap<u64, JoinHandle<()>>,
+    running: HashMap<u64, Running>,
     last: u64,
+}
+
+struct Running {
+    task: JoinHandle<()>,
+    kept: Option<Arc<Kept>>,
 }
 
 impl Subscriptions {
@@ -249,8 +264,23 @@ impl Subscriptions {
                 };
                 self.output.result(id, answer).await;
             }
+            "watch.ack" => {
+                let Request { id, params, .. } = admitted.request;
+                let answer = self.ack(params).await;
+                self.output.result(id, answer).await;
+            }
             _ => carry_out(&self.service, &self.output, admitted).await,
         }
+    }
+
+    async fn ack(&self, params: serde_json::Map<String, Value>) -> Answer {
+        let (number, place) = acked(params)?;
+        let kept = self.running.get(&number).and_then(|running| running.kept.as_ref()).filter(|kept| kept.acks);
+        let kept = kept.ok_or_else(|| RpcError::params(format!("subscription {number} takes no acknowledgements")))?;
+        if !kept.ack(place).await? {
+            return Err(RpcError::params("cursor is none that a message of this subscription had"));
+        }
+        rpc::answer(&wire::watch::Acked { ok: true })
     }
 
     async fn subscribe(&mut self, admitted: Admitted, is_closing: bool) {
@@ -262,7 +292,8 @@ impl Subscriptions {
                 let answer = rpc::answer(&wire::watch::Subscribed { subscription: number, buffer_limit: buffer });
                 // The answer is in the queue before the stream can put anything there.
                 self.output.result(id, answer).await;
-                self.running.insert(number, tokio::spawn(stream.run(self.output.clone())));
+                let kept = stream.kept();
+                self.running.insert(number, Running { task: tokio::spawn(stream.run(self.output.clone())), kept });
             }
             Err(error) => self.output.result(id, Err(error)).await,
         }
@@ -277,7 +308,7 @@ impl Subscriptions {
         if is_closing {
             return Err(RpcError::busy("server is shutting down"));
         }
-        self.running.retain(|_, stream| !stream.is_finished());
+        self.running.retain(|_, running| !running.task.is_finished());
         if self.running.len() >= SUBSCRIPTIONS {
             return Err(RpcError::busy("subscription limit exceeded"));
         }
@@ -288,16 +319,19 @@ impl Subscriptions {
 
     /// Ends a subscription; after this, nothing of it follows.
     async fn end(&mut self, number: u64) {
-        if let Some(stream) = self.running.remove(&number) {
-            stream.abort();
-            let _ = stream.await;
+        if let Some(Running { task, kept }) = self.running.remove(&number) {
+            if let Some(kept) = kept {
+                kept.end();
+            }
+            task.abort();
+            let _ = task.await;
         }
     }
 
     async fn end_all(&mut self) {
-        for (_, stream) in self.running.drain() {
-            stream.abort();
-            let _ = stream.await;
+        for (_, Running { task, .. }) in self.running.drain() {
+            task.abort();
+            let _ = task.await;
         }
     }
 }
@@ -306,14 +340,20 @@ impl Subscriptions {
 async fn write_lines(mut queue: mpsc::Receiver<Line>, mut output: impl AsyncWrite + Unpin) {
     let mut waiting = Vec::with_capacity(OUTPUT_LINES);
     let mut buffer = Vec::new();
+    let mut marks = Vec::new();
     while queue.recv_many(&mut waiting, OUTPUT_LINES).await > 0 {
         for line in waiting.drain(..) {
             match line {
                 Line::Whole(line) => buffer.extend_from_slice(line.as_bytes()),
-                Line::Message { prefix, json } => {
+                Line::Message { prefix, json, cursor, mark } => {
                     buffer.extend_from_slice(prefix.as_bytes());
                     buffer.extend_from_slice(json.as_bytes());
+                    if let Some(cursor) = cursor {
+                        buffer.extend_from_slice(br#","cursor":"#);
+                        buffer.extend_from_slice(cursor.as_bytes());
+                    }
                     buffer.extend_from_slice(b"}}");
+                    marks.extend(mark);
                 }
             }
             buffer.push(b'\n');
@@ -321,6 +361,7 @@ async fn write_lines(mut queue: mpsc::Receiver<Line>, mut output: impl AsyncWrit
         if output.write_all(&buffer).await.is_err() || output.flush().await.is_err() {
             return;
         }
+        marks.drain(..).for_each(|Mark { kept, place }| kept.written(&place));
         buffer.clear();
         // One large answer must not cost its size for as long as the connection lives.
         buffer.shrink_to(64 << 10);

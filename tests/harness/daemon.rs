@@ -62,7 +62,8 @@ impl TestDaemon {
     /// A client that hears of everything that is delivered from now on.
     pub fn watch(&self) -> Client {
         let mut client = self.connect();
-        client.subscribe(json!({"buffer_limit": 4096}));
+        // Which says where it begins, so that it is not taken for one that was here before.
+        client.subscribe(json!({"buffer_limit": 4096, "since_rowid": 0}));
         client
     }
 

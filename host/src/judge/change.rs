@@ -27,8 +27,7 @@ impl Judge {
         } else {
             (row.message.clone(), None)
         };
-        let cursor = self.tail.map_or(message.id, |tail| tail.max(message.id));
-        round.events.push(Arc::new(Published::changed(message, delivery, cursor, change)));
+        round.events.push(Arc::new(Published::changed(message, delivery, round.place.clone(), change)));
     }
 
     fn changed_delivery(&mut self, row: &Arrived) -> Option<(Arc<Message>, Delivery)> {
@@ -45,6 +44,7 @@ impl Judge {
             decided_by: entry.decided_by.map(|(name, _)| name),
             arrival: entry.arrival,
             held: false,
+            released: None,
             context: Vec::new(),
         };
         if row.message.edits.as_ref().is_some_and(|edits| edits.is_unsent) {

@@ -1,6 +1,6 @@
 //! Held messages: judged again when the policy that failed on them is replaced, or their sender is let in.
 
-use super::{Arrived, Judge, Round};
+use super::{Arrived, Judge, Turn};
 use crate::journal::{self, Entry};
 use crate::message::RowId;
 
@@ -49,13 +49,13 @@ impl Judge {
                 return None;
             }
         };
-        let mut round = Round::default();
+        let mut round = self.round();
         for entry in entries {
             let message = messages.iter().find(|message| message.key() == entry.guid);
             if let Some(message) = message.filter(|message| message.chat.is_some()) {
                 let row =
                     Arrived { message: message.clone(), arrival: entry.arrival, seen_at: entry.seen_at, change: None };
-                self.step_inbound(&row, true, &mut round);
+                self.step_inbound(&row, Turn::Held, &mut round);
             }
         }
         let released = round.batch.entries.iter().filter(|entry| entry.verdict != "held").count();

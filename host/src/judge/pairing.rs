@@ -1,6 +1,6 @@
 //! What the owner asks of the pairing policy.
 
-use super::{Judge, Round};
+use super::Judge;
 use crate::plugin::{PairingRefusal, PairingRequest};
 use crate::policy::Failure;
 
@@ -30,7 +30,7 @@ impl Judge {
     pub(super) fn pairing_state(&mut self) -> Result<PairingState, Failure> {
         let pairing = self.chain.pairing()?;
         let state = PairingState { pending: pairing.pairing_pending()?, paired: pairing.pairing_paired()? };
-        let _ = self.commit(Round::default());
+        let _ = self.commit(self.round());
         Ok(state)
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::param::{Default, Kind, Param};
 use super::wire::error::{DatabaseUnavailable, DeliveryFailure};
-use super::wire::watch::{MessageNotification, Overflow, StreamError, UpdateNotification};
+use super::wire::watch::{MessageNotification, Overflow, StreamError, StreamReset, UpdateNotification};
 use super::{METHODS, Method};
 
 /// The newest version of OpenRPC that its own meta-schema knows.
@@ -42,6 +42,11 @@ const SENT: &[Notification] = &[
     Notification::new::<Overflow>(
         "watch.overflow",
         "The client read too slowly. What was waiting has been sent; this is the last of the subscription.",
+    ),
+    Notification::new::<StreamReset<'_>>(
+        "watch.reset",
+        "The database was replaced, restored or renumbered: row numbers that were told before mean nothing any more. The \
+         subscription goes on.",
     ),
     Notification::new::<StreamError>("error", "The stream broke off. This is the last of the subscription."),
 ];

@@ -70,6 +70,7 @@ pub async fn history(readers: &Arc<Readers>, files: &Arc<Files>, params: Params)
 }
 
 /// What of attachments is asked for.
+#[derive(Debug)]
 pub struct Shown {
     pub attachments: bool,
     pub convert: bool,

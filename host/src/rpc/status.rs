@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::error::RpcError;
 use super::param::Param;
 use super::params::Params;
+use super::wire::consumers::Consumer;
 use super::wire::plugins::Plugin;
 use super::wire::status::{Bridge, Capabilities, ConfigState, Contacts, Database, Engine, OwnState, Status};
 use super::{Answer, METHODS, Method, Service, answer, supported_methods};
@@ -45,6 +46,9 @@ pub async fn status(service: &Service) -> Answer {
     };
     let reports = service.ask(Request::Plugins).await?;
     let stats = service.stats.snapshot();
+    // Where state.db cannot be read there is more to say than this.
+    let consumers = service.consumers.list().await.unwrap_or_default();
+    let head = service.hub.head();
     let config = service.config.load();
     answer(&Status {
         version: env!("CARGO_PKG_VERSION"),
@@ -59,8 +63,9 @@ pub async fn status(service: &Service) -> Answer {
             pid: std::process::id(),
             config: ConfigState { path: config.path.display().to_string(), error: service.reloader.config_error() },
             state_dir: config.state_dir().display().to_string(),
-            head: service.hub.head().map(|head| head.0),
+            head: head.map(|head| head.0),
             subscriptions: service.hub.subscriber_count(),
+            consumers: consumers.iter().map(|report| Consumer::new(report, head)).collect(),
             held: probed.map_or(0, |(_, held)| held),
             verdicts: stats.verdicts.iter().map(|(verdict, count)| (verdict.as_str(), *count)).collect(),
             last_error: stats.last_error.as_deref(),

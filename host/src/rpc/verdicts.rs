@@ -51,9 +51,10 @@ pub async fn deliveries(
 fn delivery_now(decision: Decision, known: Option<Delivery>) -> Option<Delivery> {
     let Verdict::Deliver { route, labels } = decision.verdict else { return None };
     let first_route = known.as_ref().map(|known| known.route.clone()).filter(|first| *first != route);
+    let (held, released) = known.as_ref().map_or((false, None), |known| (known.held, known.released));
     let (arrival, context) = known.map_or((Arrival::CatchUp, Vec::new()), |known| (known.arrival, known.context));
     let decided_by = decision.decided_by.map(|(name, _)| name);
-    Some(Delivery { route, first_route, labels, decided_by, arrival, held: false, context })
+    Some(Delivery { route, first_route, labels, decided_by, arrival, held, released, context })
 }
 
 /// Journal rows by guid.
@@ -94,7 +95,8 @@ impl Recorded {
                 labels: entry.labels,
                 decided_by: entry.decided_by.map(|(name, _)| name),
                 arrival: entry.arrival,
-                held: false,
+                held: entry.was_held,
+                released: entry.released,
                 context,
             };
             (entry.message, delivery)

@@ -1,27 +1,32 @@
-//! `watch.subscribe` and `watch.unsubscribe`: what a subscription asks for, what it missed, and what comes.
+//! `watch.*`: what a subscription asks for, where it begins, and what moves its place.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
+mod read;
+mod replay;
+mod sender;
+
+use super::Service;
 use super::error::RpcError;
 use super::messages::Shown;
 use super::param::{ATTACHMENTS, CHAT_ID, CONVERT_ATTACHMENTS, END, INCLUDE_REACTIONS, PARTICIPANTS, Param, START};
 use super::params::Params;
-use super::wire::watch::{Overflow, StreamError, StreamFailure};
-use super::{Service, verdicts, wire};
-use crate::attachments::Files;
-use crate::contacts::Contacts;
-use crate::message::{Message, RowId};
-use crate::readers::Reader;
-use crate::subscription::{End, Filter, Live, Published};
-use crate::transport::{Line, Output};
+use crate::consumers::{Identity, Kept, NAME_BYTES, Refusal};
+use crate::message::RowId;
+use crate::place::Place;
+use crate::subscription::Filter;
+use crate::transport::Output;
 
 pub const SUBSCRIBE: &[Param] = &[
     CHAT_ID,
     Param::integer("since_rowid")
         .selector()
-        .about("First what came after this row. Absent or 0: only what comes; -1: everything."),
+        .about("First what came after this row. Absent or 0: only what comes; -1: everything. Of a consumer: where it \
+                begins when it is new."),
     PARTICIPANTS,
     START,
     END,
@@ -45,6 +50,19 @@ pub const SUBSCRIBE: &[Param] = &[
         .about("Only these routes; `group:*` stands for all that begin so. Absent or empty: all."),
     Param::flag("include_edits").about("Also `message.updated`, when a delivered message is edited or unsent."),
     Param::flag("include_backfill").about("Also old messages that a sync or a restore wrote only now."),
+    Param::text("consumer").selector().about(
+        "Keep the place of this subscription under a name, and go on there whenever it subscribes again. One connection \
+         at a time.",
+    ),
+    Param::flag("ack").about(
+        "The place moves with `watch.ack` only, so that what was not acknowledged comes again. Without it, the place \
+         moves with what was written.",
+    ),
+];
+
+pub const ACK: &[Param] = &[
+    Param::integer("subscription").at_least(1).required().selector().about("The number that `watch.subscribe` gave."),
+    Param::text("cursor").required().selector().about("That of the last message that need not come again."),
 ];
 
 pub const UNSUBSCRIBE: &[Param] = &[Param::integer("subscription")
@@ -53,8 +71,8 @@ pub const UNSUBSCRIBE: &[Param] = &[Param::integer("subscription")
     .selector()
     .about("The number that `watch.subscribe` gave.")];
 
-/// Rows of the past that are read at a time.
-const PAGE: usize = 200;
+/// How long a subscription waits for the tail to find its place, which takes milliseconds.
+const FIND_PLACE: Duration = Duration::from_secs(5);
 
 /// A checked `watch.subscribe`.
 pub struct Subscribe {
@@ -62,6 +80,10 @@ pub struct Subscribe {
     /// Exclusive; `None` for only what comes.
     since: Option<RowId>,
     shown: Shown,
+    consumer: Option<String>,
+    acks: bool,
+    /// It said where it begins, so that it knows of cursors.
+    knows_cursors: bool,
     pub buffer: usize,
 }
 
@@ -82,12 +104,50 @@ impl Subscribe {
         };
         params.integer("debounce_ms")?;
         let buffer = params.count("buffer_limit")?;
+        let consumer = params.text("consumer")?;
+        let acks = params.flag("ack")?;
+        check_consumer(consumer.as_deref(), acks)?;
+        let knows_cursors = since.is_some();
         let since = match since {
             None | Some(0) => None,
             Some(cursor) => Some(RowId(cursor.max(0))),
         };
-        Ok(Subscribe { filter, since, shown, buffer })
+        Ok(Subscribe { filter, since, shown, consumer, acks, knows_cursors, buffer })
     }
+
+    /// As what its place is kept, if it is.
+    fn identity(&self, resume_within: Duration) -> Option<Identity> {
+        if let Some(name) = self.consumer.clone() {
+            return Some(Identity::Named { name, acks: self.acks });
+        }
+        if self.knows_cursors || resume_within.is_zero() {
+            return None;
+        }
+        let asked = format!("{:?} {:?} {}", self.filter, self.shown, self.buffer);
+        let request = Sha256::digest(asked).iter().map(|byte| format!("{byte:02x}")).collect();
+        Some(Identity::Nameless { request, within: resume_within })
+    }
+}
+
+fn check_consumer(name: Option<&str>, acks: bool) -> Result<(), RpcError> {
+    match name {
+        None if acks => Err(RpcError::params("ack needs a consumer, whose place it moves")),
+        None => Ok(()),
+        Some(name) if name.is_empty() || name.len() > NAME_BYTES || name.chars().any(char::is_control) => Err(
+            RpcError::params(format!("consumer must have between 1 and {NAME_BYTES} bytes, and no control character")),
+        ),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Checks `watch.ack` and gives the subscription's number and the place.
+pub fn acked(map: serde_json::Map<String, Value>) -> Result<(u64, Place), RpcError> {
+    let params = Params::new("watch.ack", map, ACK)?;
+    let number = params.required_integer("subscription")?;
+    let cursor = params.text("cursor")?.unwrap_or_default();
+    let place = Place::from_cursor(&cursor)
+        .ok_or_else(|| RpcError::params("cursor is none that a message of this subscription had"))?;
+    Ok((u64::try_from(number).map_err(RpcError::internal)?, place))
 }
 
 /// Checks `watch.unsubscribe` and gives the subscription's number.
@@ -103,189 +163,75 @@ pub struct Stream {
     number: u64,
     subscribe: Subscribe,
     start: Start,
+    kept: Option<Arc<Kept>>,
 }
 
-enum Start {
-    Live(Live),
-    After(RowId),
+/// Where a subscription begins.
+struct Start {
+    place: Place,
+    /// Of the numbers of rows.
+    generation: u64,
+    /// Why that is not where it was, in a sentence.
+    lost: Option<String>,
 }
 
 impl Stream {
     /// Takes a place in the stream. What is published from now on is not missed.
     pub async fn open(service: Arc<Service>, number: u64, subscribe: Subscribe) -> Result<Stream, RpcError> {
         service.readers.with(|_| Ok::<_, RpcError>(())).await?;
-        let start = match subscribe.since {
-            Some(cursor) => Start::After(cursor),
-            None => match service.hub.attach(None, subscribe.filter.clone(), subscribe.buffer) {
-                Ok(live) => Start::Live(live),
-                Err(_) => return Err(RpcError::internal("the stream has no place for a subscription")),
-            },
+        let (now, generation) = now(&service).await?;
+        let place = match subscribe.since {
+            // Whoever knows rows only cannot know of late deliveries before.
+            Some(row) => Place { row, ..now },
+            None => now,
         };
-        Ok(Stream { service, number, subscribe, start })
+        let mut start = Start { place, generation, lost: None };
+        let mut kept = None;
+        if let Some(identity) = subscribe.identity(service.config.load().server.resume_within.0) {
+            let opened = service.consumers.open(identity, start.place.clone()).await?;
+            start.place = opened.place;
+            start.lost = opened.lost;
+            kept = Some(opened.kept);
+        }
+        Ok(Stream { service, number, subscribe, start, kept })
+    }
+
+    /// What keeps its place, where something does.
+    pub fn kept(&self) -> Option<Arc<Kept>> {
+        self.kept.clone()
     }
 
     /// Sends until the client or the stream ends it.
     pub async fn run(self, output: Output) {
-        let Stream { service, number, subscribe, start } = self;
-        let files = subscribe.shown.convert.then(|| service.files.clone());
-        let (attachments, contacts) = (subscribe.shown.attachments, service.readers.contacts().clone());
-        let sender = Sender { output, number, prefix: prefix(number), attachments, files, contacts };
-        let live = match start {
-            Start::Live(live) => Ok(Some(live)),
-            Start::After(cursor) => replay(&service, &subscribe, cursor, &sender).await,
-        };
-        match live {
-            Ok(Some(live)) => sender.follow(live).await,
-            Ok(None) => {}
-            Err(error) => sender.error(&error).await,
+        read::run(self, output).await;
+    }
+}
+
+/// Where the stream is.
+async fn now(service: &Service) -> Result<(Place, u64), RpcError> {
+    let mut head = service.hub.watch_head();
+    let found = async {
+        loop {
+            head.mark_unchanged();
+            if let (Some(place), generation) = service.hub.place() {
+                return Some((place, generation));
+            }
+            head.changed().await.ok()?;
         }
-    }
+    };
+    let found = tokio::time::timeout(FIND_PLACE, found).await;
+    found
+        .ok()
+        .flatten()
+        .ok_or_else(|| RpcError::busy("imsgd has not found its place in the database; try again in a moment"))
 }
 
-struct Sender {
-    output: Output,
-    number: u64,
-    prefix: Arc<str>,
-    attachments: bool,
-    /// Where attachments are to be converted.
-    files: Option<Arc<Files>>,
-    contacts: Arc<Contacts>,
-}
-
-/// Converts for all who ask for it. Only they wait.
-async fn converted(files: &Files, published: &Published, contacts: &Contacts) -> Arc<str> {
-    if let Some(json) = published.json_converted() {
-        return json;
-    }
-    let converted = files.converted(&[&published.message.attachments]).await;
-    published.convert(converted.first().map_or(&[], Vec::as_slice), contacts)
-}
-
-fn prefix(number: u64) -> Arc<str> {
-    format!(r#"{{"jsonrpc":"2.0","method":"message","params":{{"subscription":{number},"message":"#).into()
-}
-
-impl Sender {
-    /// False when the client is gone.
-    async fn message(&self, published: &Published) -> bool {
-        let json = match &self.files {
-            Some(files) if Files::may_convert(&published.message.attachments) => {
-                converted(files, published, &self.contacts).await
-            }
-            _ => published.json(self.attachments, &self.contacts),
-        };
-        let line = match published.change {
-            None => Line::Message { prefix: self.prefix.clone(), json },
-            Some(change) => Line::Whole(format!(
-                r#"{{"jsonrpc":"2.0","method":"message.updated","params":{{"subscription":{},"message":{json},"change":"{}"}}}}"#,
-                self.number,
-                change.name()
-            )),
-        };
-        self.output.send(line).await
-    }
-
-    async fn notify(&self, method: &str, params: &impl serde::Serialize) {
-        let params = wire::to_json(params);
-        let line = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
-        self.output.send(Line::Whole(line)).await;
-    }
-
-    async fn follow(&self, mut live: Live) {
-        while let Some(published) = live.queue.recv().await {
-            if !self.message(&published).await {
-                return;
-            }
+impl From<Refusal> for RpcError {
+    fn from(refusal: Refusal) -> RpcError {
+        match refusal {
+            Refusal::InUse { .. } | Refusal::TooMany => RpcError::busy(&refusal.to_string()),
+            Refusal::Unknown(_) => RpcError::params(refusal.to_string()),
+            Refusal::State(_) => RpcError::internal(refusal),
         }
-        match live.end.get() {
-            Some(End::Overflow(accepted)) => {
-                let params = Overflow {
-                    subscription: self.number,
-                    resume_after_rowid: accepted.0,
-                    reason: "buffer_limit_exceeded",
-                    terminal: true,
-                };
-                self.notify("watch.overflow", &params).await;
-            }
-            Some(End::Reset(reason)) => {
-                let error = RpcError { code: -32002, message: "Database unavailable", data: json!(reason) };
-                self.error(&error).await;
-            }
-            Some(End::ShuttingDown) | None => {}
-        }
-    }
-
-    async fn error(&self, error: &RpcError) {
-        let text = error.data.as_str().map_or_else(|| error.data.to_string(), str::to_owned);
-        let failure = StreamFailure { message: text, code: error.code };
-        let params = StreamError { subscription: self.number, error: failure, terminal: true };
-        self.notify("error", &params).await;
-    }
-}
-
-/// Sends what was judged after `cursor`, page by page, until it meets the live stream. `None` when the client is gone.
-async fn replay(
-    service: &Arc<Service>,
-    subscribe: &Subscribe,
-    mut cursor: RowId,
-    sender: &Sender,
-) -> Result<Option<Live>, RpcError> {
-    let mut head_changes = service.hub.watch_head();
-    loop {
-        let head = match service.hub.attach(Some(cursor), subscribe.filter.clone(), subscribe.buffer) {
-            Ok(live) => return Ok(Some(live)),
-            Err(Some(head)) => head,
-            Err(None) => {
-                // The tail has not found its place yet.
-                let _ = head_changes.changed().await;
-                continue;
-            }
-        };
-        let with_reactions = subscribe.filter.reactions;
-        let page = service.readers.with(move |reader| Page::read(reader, cursor, head, with_reactions)).await?;
-        cursor = page.last;
-        for published in page.judged(service).await? {
-            if subscribe.filter.wants(&published) && !sender.message(&published).await {
-                return Ok(None);
-            }
-        }
-    }
-}
-
-/// Rows of the past.
-struct Page {
-    rows: Vec<Arc<Message>>,
-    /// Everything up to this row has been looked at.
-    last: RowId,
-}
-
-impl Page {
-    fn read(reader: &Reader, after: RowId, head: RowId, with_reactions: bool) -> Result<Page, RpcError> {
-        let rows = reader.chatdb.rows_after(after, PAGE)?;
-        let is_full = rows.len() == PAGE;
-        let mut rows: Vec<Message> =
-            rows.into_iter().map(|row| row.message).filter(|message| message.id <= head).collect();
-        let last = match rows.last() {
-            Some(message) if is_full => message.id,
-            _ => head,
-        };
-        if with_reactions {
-            reader.chatdb.reactions(&mut rows)?;
-        }
-        Ok(Page { rows: rows.into_iter().map(Arc::new).collect(), last })
-    }
-
-    /// What of this page may be delivered.
-    async fn judged(mut self, service: &Service) -> Result<Vec<Published>, RpcError> {
-        let mut deliveries = verdicts::deliveries(service, &mut self.rows).await?;
-        let published =
-            self.rows.into_iter().filter(|message| message.chat.is_some() && message.preview_of.is_none()).filter_map(
-                |message| {
-                    let (id, is_judged) = (message.id, message.is_judged());
-                    let delivery = deliveries.remove(&id);
-                    (!is_judged || delivery.is_some()).then(|| Published::new(message, delivery, id))
-                },
-            );
-        Ok(published.collect())
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod attachment;
 pub mod background;
+pub mod consumers;
 mod content;
 pub mod error;
 pub mod journal;
@@ -367,7 +368,7 @@ fn decoded(kind: &TapbackKind) -> Option<(&'static str, &str)> {
 /// The message object of a notification. `converted` is empty, or has one for each attachment.
 pub fn published(published: &Published, attachments: bool, converted: &[Option<Converted>], names: &Catalog) -> String {
     let mut message = Message::new(&published.message, attachments).with_converted(converted);
-    message.cursor = Some(published.cursor.0);
+    message.cursor = Some(published.place.row.0);
     if let Some(delivery) = &published.delivery {
         message = message.with_policy(delivery);
     }

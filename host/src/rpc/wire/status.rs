@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::consumers::Consumer;
 use super::plugins::Plugin;
 use crate::chatdb;
 
@@ -103,6 +104,7 @@ pub struct OwnState<'a> {
     pub head: Option<i64>,
     /// How many there are now.
     pub subscriptions: usize,
+    pub consumers: Vec<Consumer<'a>>,
     /// How many messages are held.
     pub held: i64,
     /// How often each verdict was given since the start.

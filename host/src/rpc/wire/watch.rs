@@ -13,6 +13,13 @@ pub struct Subscribed {
     pub buffer_limit: usize,
 }
 
+/// An acknowledgement is kept.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Acknowledged")]
+pub struct Acked {
+    pub ok: bool,
+}
+
 /// A subscription is over, and nothing of it follows. Also where there was none.
 #[derive(Serialize, JsonSchema)]
 pub struct Unsubscribed {
@@ -33,6 +40,9 @@ pub struct Compat {
 pub struct MessageNotification<'a> {
     pub subscription: u64,
     pub message: Message<'a>,
+    /// For `watch.ack`. Only for consumers with a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// Notification `message.updated`, for subscriptions that ask with `include_edits`.
@@ -43,6 +53,25 @@ pub struct UpdateNotification<'a> {
     pub message: Message<'a>,
     #[schemars(extend("enum" = ["edited", "unsent"]))]
     pub change: &'static str,
+    /// For `watch.ack`. Only for consumers with a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// Notification `watch.reset`: the database was replaced, restored or renumbered, and the subscription goes on.
+#[derive(Serialize, JsonSchema)]
+pub struct StreamReset<'a> {
+    pub subscription: u64,
+    /// `renumbered`: nothing is missed, but row numbers of before mean nothing. `lost`: besides, messages may be missed
+    /// or come again, as the last one was not found.
+    #[schemars(extend("enum" = ["renumbered", "lost"]))]
+    pub reason: &'static str,
+    /// In a sentence, for people.
+    pub detail: &'a str,
+    /// Where it goes on, in the new numbers.
+    pub resume_after_rowid: i64,
+    /// Always false.
+    pub terminal: bool,
 }
 
 /// Notification `watch.overflow`: the client read too slowly, and this is the last of the subscription.
