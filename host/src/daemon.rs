@@ -170,7 +170,8 @@ impl Daemon {
             judge: requests.clone(),
             contacts: contacts.clone(),
         })?;
-        let outlets = Outlets { rows, requests: requests.clone(), hub: hub.clone() };
+        let readers = Arc::new(Readers::new(&chatdb, &state_path, contacts));
+        let outlets = Outlets { rows, requests: requests.clone(), hub: hub.clone(), readers: readers.clone() };
         let unused = match role {
             Role::Errand => Some(outlets),
             Role::Serve | Role::Watch => {
@@ -190,7 +191,6 @@ impl Daemon {
             stop: stopping,
         };
         let outbox = spawn_outbox(outbox, job_queue)?;
-        let readers = Arc::new(Readers::new(&chatdb, &state_path, contacts));
         let files = Arc::new(Files::new(config.clone()));
         let service = Service { config, readers, files, hub, judge: requests, outbox: jobs, reloader, stats };
         Ok(Daemon { service: Arc::new(service), stop, outbox, judge, _outlets: unused })

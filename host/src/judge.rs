@@ -66,6 +66,8 @@ pub enum Request {
     Revoke(String, oneshot::Sender<Result<bool, Failure>>),
     Install(Box<Install>, oneshot::Sender<Installed>),
     Plugins(oneshot::Sender<Vec<PluginReport>>),
+    /// Closes chat.db where its files were replaced: nobody can open them anew before.
+    LetGo,
     /// Notes where the stream begins, before any row.
     StartAt {
         place: RowId,
@@ -77,7 +79,7 @@ pub enum Request {
 impl Request {
     /// What only the policies can answer, so that it waits until they are in force.
     fn needs_policies(&self) -> bool {
-        !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::StartAt { .. })
+        !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::LetGo | Request::StartAt { .. })
     }
 }
 
@@ -401,6 +403,7 @@ impl Judge {
             Request::Revoke(address, reply) => drop(reply.send(self.revoke(&address))),
             Request::Install(install, reply) => drop(reply.send(self.install(*install))),
             Request::Plugins(reply) => drop(reply.send(self.chain.report())),
+            Request::LetGo => self.chatdb = self.chatdb.take().filter(ChatDb::is_current),
             Request::StartAt { place, guid, is_renumbered } => {
                 if is_renumbered {
                     self.follow_renumbered();

@@ -80,12 +80,14 @@ impl Batch {
 impl StateDb {
     pub fn open(path: &Path) -> Result<StateDb, Error> {
         // Created by hand first: SQLite would make it readable for others, and its side files take its mode.
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|source| Error::Create { path: path.to_owned(), source })?;
+        // Never opened where it is there: to close it again would drop the locks of all our connections
+        // (sqlite.org/howtocorrupt, 2.2), and whoever else closed it then would take the -wal file away under us.
+        match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+            Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(Error::Create { path: path.to_owned(), source });
+            }
+            _ => {}
+        }
         let open = |source| Error::Open { path: path.to_owned(), source };
         let mut connection = Connection::open(path).map_err(open)?;
         connection.busy_timeout(BUSY).map_err(open)?;
