@@ -134,9 +134,9 @@ impl Daemon {
     pub fn start(config: Config, overrides: Overrides, role: Role) -> anyhow::Result<Daemon> {
         let state_dir = config.state_dir();
         let state_path = state_dir.join("state.db");
-        let state = StateDb::open(&state_path)?;
-        let place = state.tail()?;
-        let passed = journal::newest(state.connection(), LANDMARKS).map_err(state::Error::from)?;
+        let (state, (place, passed, lost)) = state::open(&state_path, |state| {
+            Ok((state.tail()?, journal::newest(state.connection(), LANDMARKS)?, state::lost(state)?))
+        })?;
         let chatdb = config.messages.db.clone();
         let engine =
             PluginEngine::new().map_err(|error| anyhow::anyhow!("the plugin engine did not start: {error}"))?;
@@ -192,7 +192,7 @@ impl Daemon {
         };
         let outbox = spawn_outbox(outbox, job_queue)?;
         let files = Arc::new(Files::new(config.clone()));
-        let service = Service { config, readers, files, hub, judge: requests, outbox: jobs, reloader, stats };
+        let service = Service { config, readers, files, hub, judge: requests, outbox: jobs, reloader, stats, lost };
         Ok(Daemon { service: Arc::new(service), stop, outbox, judge, _outlets: unused })
     }
 

@@ -42,6 +42,7 @@ use crate::judge;
 use crate::outbox;
 use crate::readers::Readers;
 use crate::reload::Reloader;
+use crate::state;
 use crate::subscription::Hub;
 use error::RpcError;
 use param::Param;
@@ -61,6 +62,8 @@ pub struct Service {
     pub outbox: mpsc::Sender<outbox::Job>,
     pub reloader: Reloader,
     pub stats: Arc<judge::Stats>,
+    /// Each state.db that was set aside.
+    pub lost: Vec<state::Lost>,
 }
 
 /// Which queue of its connection a method waits in (section 2.5 of the specification).

@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+mod damage;
+
+pub use damage::{Lost, lost, met, notice, open, problem};
+
 use crate::journal::{self, Entry, Observed};
 use crate::message::{ChatId, RowId};
 use crate::outbox::record;
@@ -19,7 +23,7 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// The schema, step by step: a file has had as many of them as its `user_version` says, and gets the rest when it is
 /// opened. A step that was released is never changed.
-const STEPS: &[&[&str]] = &[&[SCHEMA, journal::SCHEMA, record::SCHEMA], &[journal::SCHEMA_2]];
+const STEPS: &[&[&str]] = &[&[SCHEMA, journal::SCHEMA, record::SCHEMA], &[journal::SCHEMA_2, damage::SCHEMA_2]];
 
 const SCHEMA: &str = "
 CREATE TABLE tail (
@@ -48,8 +52,27 @@ pub enum Error {
     Create { path: PathBuf, source: std::io::Error },
     #[error("{path} was written by a newer imsgd (schema {found}, this one knows {}). Upgrade imsgd", STEPS.len())]
     Newer { path: PathBuf, found: i64 },
+    #[error("{path} is damaged ({reason}), and could not be renamed: {source}. Move it away, and start imsgd again")]
+    SetAside { path: PathBuf, reason: String, source: std::io::Error },
     #[error("state.db: {0}")]
-    Query(#[from] rusqlite::Error),
+    Query(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        notice(&error);
+        Error::Query(error)
+    }
+}
+
+impl Error {
+    /// The file cannot be trusted any more.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Error::Open { source, .. } | Error::Query(source) => damage::is_damage(source),
+            _ => false,
+        }
+    }
 }
 
 /// One connection to state.db. Each thread that writes has its own.
