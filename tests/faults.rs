@@ -3,6 +3,7 @@
 //! `make test` runs a short form of each, `make soak` the long one.
 
 mod chatdb;
+mod peers;
 mod statedb;
 
 use std::collections::HashMap;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use rustix::fs::{FlockOperation, flock};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use crate::address::Normalizer;
 use crate::attachments::Files;
@@ -29,6 +29,7 @@ use crate::rpc::Service;
 use crate::state::{self, StateDb};
 use crate::subscription::{End, Hub};
 use crate::tail::{LANDMARKS, Outlets, Tail};
+use crate::transport::ALL_SUBSCRIPTIONS;
 
 /// Pages of rows that wait between the tail and the judge.
 const ROW_PAGES: usize = 4;
@@ -192,7 +193,19 @@ impl Daemon {
         };
         let outbox = spawn_outbox(outbox, job_queue)?;
         let files = Arc::new(Files::new(config.clone()));
-        let service = Service { config, readers, files, hub, judge: requests, outbox: jobs, reloader, stats, lost };
+        let subscriptions = Arc::new(Semaphore::new(ALL_SUBSCRIPTIONS));
+        let service = Service {
+            config,
+            readers,
+            files,
+            hub,
+            judge: requests,
+            outbox: jobs,
+            reloader,
+            stats,
+            subscriptions,
+            lost,
+        };
         Ok(Daemon { service: Arc::new(service), stop, outbox, judge, _outlets: unused })
     }
 

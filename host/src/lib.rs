@@ -45,6 +45,7 @@ pub mod process;
 
 pub mod config;
 pub mod daemon;
+pub mod log;
 
 pub mod cli;
 

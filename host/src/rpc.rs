@@ -34,7 +34,7 @@ use arc_swap::ArcSwap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::attachments::Files;
 use crate::config::Config;
@@ -62,6 +62,8 @@ pub struct Service {
     pub outbox: mpsc::Sender<outbox::Job>,
     pub reloader: Reloader,
     pub stats: Arc<judge::Stats>,
+    /// Places of subscriptions, over all connections.
+    pub subscriptions: Arc<Semaphore>,
     /// Each state.db that was set aside.
     pub lost: Vec<state::Lost>,
 }
