@@ -4,6 +4,7 @@
 
 mod chatdb;
 mod peers;
+mod plugin;
 mod statedb;
 
 use std::collections::HashMap;
