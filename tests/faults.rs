@@ -3,6 +3,7 @@
 //! `make test` runs a short form of each, `make soak` the long one.
 
 mod chatdb;
+mod limits;
 mod peers;
 mod plugin;
 mod statedb;

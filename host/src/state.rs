@@ -21,6 +21,10 @@ use crate::policy::Interface;
 /// What a statement waits for another connection of ours; a transaction here takes milliseconds.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// What the -wal file keeps on the disk once a long reader or a burst is over. SQLite writes it into the database after
+/// each 4 MiB.
+const WAL_BYTES: i64 = 8 << 20;
+
 /// The schema, step by step: a file has had as many of them as its `user_version` says, and gets the rest when it is
 /// opened. A step that was released is never changed.
 const STEPS: &[&[&str]] = &[&[SCHEMA, journal::SCHEMA, record::SCHEMA], &[journal::SCHEMA_2, damage::SCHEMA_2]];
@@ -118,6 +122,7 @@ impl StateDb {
         // A killed process loses nothing with this; after a power cut the last verdicts are come to again.
         connection.pragma_update(None, "synchronous", "normal").map_err(open)?;
         connection.pragma_update(None, "foreign_keys", "on").map_err(open)?;
+        connection.pragma_update(None, "journal_size_limit", WAL_BYTES).map_err(open)?;
         connection.set_prepared_statement_cache_capacity(64);
         migrate(&mut connection, path)?;
         Ok(StateDb { connection })
@@ -285,6 +290,25 @@ mod tests {
         };
         let fresh = StateDb::open(&folder.path().join("fresh.db")).unwrap();
         assert_eq!(schema(&state), schema(&fresh));
+    }
+
+    #[test]
+    fn the_log_that_a_long_reader_kept_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let mut state = StateDb::open(&path).unwrap();
+        let mut write = |number: u8| {
+            let writes = StoreWrites::from([("a".into(), Some(vec![number; 1 << 20]))]);
+            state.commit(&Batch { writes: vec![("p".into(), writes)], ..Batch::default() }).unwrap();
+        };
+        let reader = StateDb::open(&path).unwrap();
+        reader.connection.execute_batch("BEGIN; SELECT * FROM store").unwrap();
+        (0..20).for_each(&mut write);
+        let bytes = || std::fs::metadata(folder.path().join("state.db-wal")).unwrap().len();
+        assert!(bytes() > 2 * WAL_BYTES as u64, "{}", bytes());
+        reader.connection.execute_batch("COMMIT").unwrap();
+        (20..24).for_each(&mut write);
+        assert!(bytes() <= WAL_BYTES as u64, "{}", bytes());
     }
 
     #[test]
