@@ -338,8 +338,10 @@ impl Judge {
             return Ok(());
         }
         if let Err(error) = self.state.commit(&round.batch) {
-            tracing::error!(%error, rows = round.rows.len(), "verdicts could not be kept; judging again in a moment");
-            self.stats.inner.lock().last_error = Some(error.to_string());
+            // Once, and not each time that it is tried again.
+            if self.stats.inner.lock().last_error.replace(error.to_string()) != Some(error.to_string()) {
+                tracing::error!(%error, rows = round.rows.len(), "verdicts could not be kept; judging again each second");
+            }
             self.chain.reset_states(&self.state);
             self.waiting.clear();
             return Err(round.rows);

@@ -84,7 +84,7 @@ fn times(daemon: &TestDaemon, words: &str) -> usize {
 fn a_wal_that_is_checkpointed_and_begun_anew_all_the_time_loses_nothing() {
     let daemon = TestDaemon::new(FRIENDS);
     let mut stream = Stream::of(&daemon);
-    let messages = stream.next(rounds(200, 20_000));
+    let messages = stream.next(rounds(200, 5_000));
     let writing = daemon.injector().receive_all(messages);
     let other = SmallDb::open(&daemon.db());
     while !writing.is_finished() {

@@ -211,6 +211,7 @@ fn without_room_for_state_db_nothing_is_announced_or_sent_and_nothing_is_lost() 
     assert_eq!(fence["id"], "fence", "nothing was announced that was not kept: {fence}");
     let kept = || daemon.state().query_row("SELECT COUNT(*) FROM journal", [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(kept(), 20);
+    assert!(daemon.log().matches("could not be kept").count() <= 1, "{}", daemon.log());
     limit(&daemon, None);
     write(&daemon, "after", 20);
     told.extend(client.texts(written.len() - told.len()));
