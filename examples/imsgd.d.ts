@@ -347,6 +347,10 @@ export interface DaemonState {
     [k: string]: number | undefined;
   };
   last_error: string | null;
+  /**
+   * Each state.db that was damaged and set aside, until its owner removes the file. Empty ones are left out.
+   */
+  state_lost?: StateLost[];
   plugins: Plugin[];
 }
 /**
@@ -390,6 +394,27 @@ export interface Consumer {
    * When its place was last kept.
    */
   moved_at: string;
+}
+/**
+ * A state.db that was damaged: a new one was begun, and who was paired has to be approved again.
+ */
+export interface StateLost {
+  /**
+   * The damaged file.
+   */
+  path: string;
+  /**
+   * When it was set aside.
+   */
+  at: string;
+  /**
+   * What was wrong with it.
+   */
+  reason: string;
+  /**
+   * How many rows of it the new one has: the place in the stream, verdicts and sends, but nothing of plugins.
+   */
+  kept: number;
 }
 /**
  * A policy, and how it does.

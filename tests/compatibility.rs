@@ -126,7 +126,8 @@ fn group(title: &str) -> Option<(&str, usize)> {
     Some((number, count.parse().ok()?))
 }
 
-fn check_shown(root: &Path, row: &str, shown: &str) {
+/// Names tests that exist, or says why there is none.
+pub fn check_shown(root: &Path, row: &str, shown: &str) {
     let reason = shown.strip_prefix("No test: ");
     let tests: Vec<&str> = shown.split('`').skip(1).step_by(2).filter(|name| name.contains("::")).collect();
     assert!(reason.is_some_and(|reason| reason.len() > 20) || !tests.is_empty(), "{row}");

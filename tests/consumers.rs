@@ -373,3 +373,18 @@ fn resuming_can_be_turned_off() {
     daemon.receive_from(FRIEND, "two");
     assert_eq!(client.texts(1), ["two"]);
 }
+
+#[test]
+fn a_connection_that_ends_at_once_leaves_the_consumer_free() {
+    let daemon = TestDaemon::new(FRIENDS);
+    let request = json!({"jsonrpc": "2.0", "id": 1, "method": "watch.subscribe", "params": {"consumer": "gateway"}});
+    for _ in 0..50 {
+        let mut client = daemon.connect();
+        client.unrecorded();
+        client.write_line(&request.to_string());
+        client.close();
+    }
+    eventually("the consumer is free", || {
+        daemon.connect().call("watch.subscribe", json!({"consumer": "gateway"})).ok()
+    });
+}

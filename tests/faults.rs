@@ -2,6 +2,12 @@
 //!
 //! `make test` runs a short form of each, `make soak` the long one.
 
+mod chatdb;
+mod limits;
+mod peers;
+mod plugin;
+mod statedb;
+
 use std::collections::HashMap;
 use std::fmt;
 

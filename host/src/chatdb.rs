@@ -3,8 +3,8 @@
 //! A [`ChatDb`] is one connection to one file. It stays with that file when another takes its place at the path; its
 //! owner asks [`ChatDb::is_current`] and opens the new one. Every method reads one snapshot.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,7 @@ mod fold;
 mod history;
 mod linked;
 mod load;
+mod opened;
 mod own_tapback;
 mod page;
 mod places;
@@ -57,6 +58,7 @@ pub use sent::{KnownService, SendStatus};
 pub use stats::{ChatName, MediaCount, MediaStats, Stats, StatsQuery};
 
 use load::Loader;
+use opened::Opened;
 use row::MessageRow;
 
 /// Messages writes in short transactions. Longer than this, and something holds the file.
@@ -111,6 +113,8 @@ impl Error {
                         | ErrorCode::NotADatabase
                         | ErrorCode::DatabaseCorrupt
                         | ErrorCode::SystemIoFailure
+                        | ErrorCode::DatabaseBusy
+                        | ErrorCode::DatabaseLocked
                 )
             ),
         }
@@ -119,10 +123,15 @@ impl Error {
 
 /// What to do about a database that cannot be read.
 fn hint(source: &(dyn std::error::Error + 'static)) -> &'static str {
+    let sqlite = source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+    if matches!(sqlite, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) {
+        return "; another program has it locked: try again once that has ended";
+    }
     match source.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(io::ErrorKind::PermissionDenied) => {
             "; give imsgd Full Disk Access in System Settings, Privacy & Security, and start it again"
         }
+        Some(io::ErrorKind::ResourceBusy) => "; its files were replaced just now: try again in a moment",
         Some(io::ErrorKind::NotFound) => "; its -wal file is missing: a copy needs the -wal and -shm files too",
         _ => "; check that it is the right file, and that imsgd has Full Disk Access in System Settings",
     }
@@ -155,8 +164,9 @@ pub struct TailRow {
 /// One open chat.db.
 pub struct ChatDb {
     connection: Connection,
+    /// After the connection, which is closed first.
+    opened: Opened,
     path: PathBuf,
-    identity: FileIdentity,
     schema: Schema,
     /// The select list of `row::columns`, which depends on the schema.
     columns: String,
@@ -169,25 +179,26 @@ impl ChatDb {
     pub fn open(path: &Path) -> Result<ChatDb, Error> {
         let unreadable =
             |source: Box<dyn std::error::Error + Send + Sync>| Error::Unreadable { path: path.to_owned(), source };
-        let identity = FileIdentity::of(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
+        let mut opened = Opened::begin(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound if !path.exists() => Error::Missing { path: path.to_owned() },
+            io::ErrorKind::UnexpectedEof => Error::NotMessages { path: path.to_owned(), detail: error.to_string() },
             _ => unreadable(error.into()),
         })?;
-        check_sidecars(path).map_err(|error| unreadable(error.into()))?;
         let (connection, schema) = connect(path).map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => {
                 Error::NotMessages { path: path.to_owned(), detail: "it is not an SQLite database".to_owned() }
             }
             _ => unreadable(error.into()),
         })?;
+        opened.finish().map_err(|error| unreadable(error.into()))?;
         if let Some(detail) = schema.missing() {
             return Err(Error::NotMessages { path: path.to_owned(), detail });
         }
         let columns = row::columns(&schema);
         Ok(ChatDb {
             connection,
+            opened,
             path: path.to_owned(),
-            identity,
             schema,
             columns,
             #[cfg(test)]
@@ -195,9 +206,9 @@ impl ChatDb {
         })
     }
 
-    /// False once the path names another file, or none.
+    /// False once the path names another file, or none, or the -wal and -shm files beside it are others.
     pub fn is_current(&self) -> bool {
-        FileIdentity::of(&self.path).is_ok_and(|identity| identity == self.identity)
+        self.opened.is_current()
     }
 
     pub fn path(&self) -> &Path {
@@ -205,7 +216,7 @@ impl ChatDb {
     }
 
     pub fn identity(&self) -> FileIdentity {
-        self.identity
+        self.opened.database()
     }
 
     pub fn schema(&self) -> &Schema {
@@ -325,24 +336,6 @@ impl ChatDb {
         let result = snapshot.and_then(|_snapshot| queries());
         result.map_err(|source| Error::Query { what, source })
     }
-}
-
-/// A database in WAL mode is more than its main file. A copy of that alone may lack the newest messages, and to read it
-/// SQLite would have to create the other files beside it.
-fn check_sidecars(path: &Path) -> io::Result<()> {
-    let mut header = [0; 20];
-    let length = File::open(path)?.take(20).read(&mut header)?;
-    // Bytes 18 and 19 are the file format's write and read versions; 2 is WAL.
-    let is_wal = length == header.len() && header[18..] == [2, 2];
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    if is_wal && !Path::new(&wal).try_exists()? {
-        return Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            "it is in WAL mode but without its -wal file; copy that and the -shm file too",
-        ));
-    }
-    Ok(())
 }
 
 fn connect(path: &Path) -> rusqlite::Result<(Connection, Schema)> {

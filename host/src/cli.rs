@@ -32,8 +32,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, Overrides};
+use crate::log::Bounded;
 use crate::{demo, sim};
 
 /// Holds the permissions for Messages, and lets policies decide what leaves it.
@@ -186,9 +188,14 @@ impl Global {
         let filter = tracing_subscriber::EnvFilter::try_new(&directives)
             .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("imsgd=info"));
         let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
+        let is_wanted = filter.max_level_hint().is_none_or(|level| level > LevelFilter::INFO);
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_target(false);
         // A second one in the same process would be a test's.
-        let _ = log.with_target(false).try_init();
+        let _ = match is_wanted {
+            // Whoever looks for something wants all of it.
+            true => log.with_writer(std::io::stderr).try_init(),
+            false => log.with_writer(Bounded::new(std::io::stderr())).try_init(),
+        };
     }
 }
 

@@ -59,10 +59,23 @@ struct Places {
 
 /// A consumer, and where it goes on.
 pub struct Opened {
-    pub kept: Arc<Kept>,
+    pub lease: Lease,
     pub place: Place,
     /// Why that is not where it was, in a sentence.
     pub lost: Option<String>,
+}
+
+/// The right to read as a consumer; given back when this is dropped.
+pub struct Lease {
+    pub kept: Arc<Kept>,
+    /// How far there was nothing for it, where it got all that there was.
+    pub drained: Option<Place>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.kept.leave(self.drained.take());
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +98,7 @@ impl From<state::Error> for Refusal {
 
 impl From<rusqlite::Error> for Refusal {
     fn from(error: rusqlite::Error) -> Refusal {
+        state::notice(&error);
         Refusal::State(error.to_string())
     }
 }
@@ -214,8 +228,7 @@ impl Kept {
         self.places.lock().is_over = true;
     }
 
-    /// Gives the lease back. `drained` is how far there was nothing for it, where it got all that there was.
-    pub fn leave(self: &Arc<Self>, drained: Option<Place>) {
+    fn leave(self: &Arc<Self>, drained: Option<Place>) {
         if let Some(place) = drained.filter(|_| self.is_settled()) {
             let mut places = self.places.lock();
             if place.reaches(&places.kept) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use rustix::fs::{FlockOperation, flock};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use crate::address::Normalizer;
 use crate::attachments::Files;
@@ -30,6 +30,7 @@ use crate::rpc::Service;
 use crate::state::{self, StateDb};
 use crate::subscription::{End, Hub};
 use crate::tail::{LANDMARKS, Outlets, Tail};
+use crate::transport::ALL_SUBSCRIPTIONS;
 
 /// Pages of rows that wait between the tail and the judge.
 const ROW_PAGES: usize = 4;
@@ -135,9 +136,9 @@ impl Daemon {
     pub fn start(config: Config, overrides: Overrides, role: Role) -> anyhow::Result<Daemon> {
         let state_dir = config.state_dir();
         let state_path = state_dir.join("state.db");
-        let state = StateDb::open(&state_path)?;
-        let place = state.tail()?;
-        let passed = journal::newest(state.connection(), LANDMARKS).map_err(state::Error::from)?;
+        let (state, (place, passed, lost)) = state::open(&state_path, |state| {
+            Ok((state.tail()?, journal::newest(state.connection(), LANDMARKS)?, state::lost(state)?))
+        })?;
         let chatdb = config.messages.db.clone();
         let engine =
             PluginEngine::new().map_err(|error| anyhow::anyhow!("the plugin engine did not start: {error}"))?;
@@ -171,7 +172,8 @@ impl Daemon {
             judge: requests.clone(),
             contacts: contacts.clone(),
         })?;
-        let outlets = Outlets { judge: rows, hub: hub.clone() };
+        let readers = Arc::new(Readers::new(&chatdb, &state_path, contacts));
+        let outlets = Outlets { judge: rows, requests: requests.clone(), hub: hub.clone(), readers: readers.clone() };
         let unused = match role {
             Role::Errand => Some(outlets),
             Role::Serve | Role::Watch => {
@@ -191,11 +193,22 @@ impl Daemon {
             stop: stopping,
         };
         let outbox = spawn_outbox(outbox, job_queue)?;
-        let readers = Arc::new(Readers::new(&chatdb, &state_path, contacts));
         let files = Arc::new(Files::new(config.clone()));
         let consumers = Arc::new(Consumers::new(move || StateDb::open(&state_path)));
-        let service =
-            Service { config, readers, files, hub, consumers, judge: requests, outbox: jobs, reloader, stats };
+        let subscriptions = Arc::new(Semaphore::new(ALL_SUBSCRIPTIONS));
+        let service = Service {
+            config,
+            readers,
+            files,
+            hub,
+            consumers,
+            judge: requests,
+            outbox: jobs,
+            reloader,
+            stats,
+            subscriptions,
+            lost,
+        };
         Ok(Daemon { service: Arc::new(service), stop, outbox, judge, _outlets: unused })
     }
 

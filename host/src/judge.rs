@@ -67,6 +67,8 @@ pub enum Request {
     Revoke(String, oneshot::Sender<Result<bool, Failure>>),
     Install(Box<Install>, oneshot::Sender<Installed>),
     Plugins(oneshot::Sender<Vec<PluginReport>>),
+    /// Closes chat.db where its files were replaced: nobody can open them anew before.
+    LetGo,
 }
 
 /// What the tail hands on, in order.
@@ -87,7 +89,7 @@ pub struct StartAt {
 impl Request {
     /// What only the policies can answer, so that it waits until they are in force.
     fn needs_policies(&self) -> bool {
-        !matches!(self, Request::Install(..) | Request::Plugins(_))
+        !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::LetGo)
     }
 }
 
@@ -383,8 +385,10 @@ impl Judge {
             return Ok(());
         }
         if let Err(error) = self.state.commit(&round.batch) {
-            tracing::error!(%error, rows = round.rows.len(), "verdicts could not be kept; judging again in a moment");
-            self.stats.inner.lock().last_error = Some(error.to_string());
+            // Once, and not each time that it is tried again.
+            if self.stats.inner.lock().last_error.replace(error.to_string()) != Some(error.to_string()) {
+                tracing::error!(%error, rows = round.rows.len(), "verdicts could not be kept; judging again each second");
+            }
             self.chain.reset_states(&self.state);
             self.waiting.clear();
             return Err(round.rows);
@@ -460,6 +464,7 @@ impl Judge {
             Request::Revoke(address, reply) => drop(reply.send(self.revoke(&address))),
             Request::Install(install, reply) => drop(reply.send(self.install(*install))),
             Request::Plugins(reply) => drop(reply.send(self.chain.report())),
+            Request::LetGo => self.chatdb = self.chatdb.take().filter(ChatDb::is_current),
         }
     }
 

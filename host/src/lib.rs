@@ -47,6 +47,7 @@ pub mod process;
 
 pub mod config;
 pub mod daemon;
+pub mod log;
 
 pub mod cli;
 

@@ -21,7 +21,7 @@ use crate::message::{Chat, Message, RowId};
 use crate::rpc::error::RpcError;
 use crate::rpc::params::ChatSelector;
 use crate::rpc::wire;
-use crate::state::StateDb;
+use crate::state::{StateDb, notice};
 use crate::subscription::Hub;
 use crate::transport::is_set;
 use applescript::{Order, Outcome};
@@ -115,7 +115,7 @@ impl Outbox {
     /// what was handed over nobody can know.
     fn settle_what_was_left(&mut self) {
         let connection = self.state.connection();
-        let left = record::open(connection).unwrap_or_else(|error| {
+        let left = record::open(connection).inspect_err(notice).unwrap_or_else(|error| {
             tracing::error!(%error, "the outbox could not be read");
             Vec::new()
         });
@@ -140,7 +140,7 @@ impl Outbox {
             if !self.answers_strangers || *self.stop.borrow() {
                 return;
             }
-            let next = record::next_reply(self.state.connection());
+            let next = record::next_reply(self.state.connection()).inspect_err(notice);
             let record = match next {
                 Ok(Some(record)) => record,
                 Ok(None) => return,
@@ -173,16 +173,16 @@ impl Outbox {
             RpcError::not_started(&format!("the send could not be written down, so it was not tried: {error}"))
         };
         let connection = self.state.connection();
-        let id = if record::insert(connection, &draft).map_err(kept)? {
+        let id = if record::insert(connection, &draft).inspect_err(notice).map_err(kept)? {
             connection.last_insert_rowid()
         } else {
             let key = request.idempotency_key.as_deref().unwrap_or_default();
-            let record = record::by_key(connection, key).map_err(kept)?;
+            let record = record::by_key(connection, key).inspect_err(notice).map_err(kept)?;
             let record = record.ok_or_else(|| RpcError::internal("the outbox lost a row"))?;
             match earlier(&record, &hash) {
                 Some(answer) => return answer,
                 None => {
-                    record::requeue(connection, record.id).map_err(kept)?;
+                    record::requeue(connection, record.id).inspect_err(notice).map_err(kept)?;
                     record.id
                 }
             }
@@ -198,7 +198,7 @@ impl Outbox {
             Err(error) if error.code == -32001 => (State::Unconfirmed, json!({"error": error.to_json()})),
             Err(error) => (State::Failed, json!({"error": error.to_json()})),
         };
-        if let Err(error) = record::finish(self.state.connection(), id, state, &outcome) {
+        if let Err(error) = record::finish(self.state.connection(), id, state, &outcome).inspect_err(notice) {
             tracing::error!(%error, "how a send ended could not be written down");
         }
         result
@@ -223,6 +223,7 @@ impl Outbox {
         for (index, text) in pieces.iter().enumerate() {
             let file = staged.clone().filter(|_| index + 1 == pieces.len());
             record::set_state(self.state.connection(), id, State::Handed)
+                .inspect_err(notice)
                 .map_err(|error| RpcError::not_started(&format!("the send could not be written down: {error}")))?;
             let sent = self.send_part(text, file, &place, db.ok(), &config.send).await;
             match sent {

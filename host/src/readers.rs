@@ -15,6 +15,8 @@ use crate::state::StateDb;
 /// Requests that read at the same time, of all clients together.
 const READERS: usize = 8;
 
+const DATABASE_UNAVAILABLE: i64 = -32002;
+
 /// One connection to chat.db, and one to state.db for those who ask for the journal.
 pub struct Reader {
     pub chatdb: ChatDb,
@@ -68,11 +70,19 @@ impl Readers {
         let readers = self.clone();
         let task = tokio::task::spawn_blocking(move || {
             let reader = readers.take()?;
-            let result = read(&reader).map_err(Into::into);
-            readers.idle.lock().push(reader);
+            let result: Result<R, RpcError> = read(&reader).map_err(Into::into);
+            // Pages that could not be read would stay in its cache.
+            if result.as_ref().err().is_none_or(|error| error.code != DATABASE_UNAVAILABLE) {
+                readers.idle.lock().push(reader);
+            }
             result
         });
         task.await.map_err(RpcError::internal)?
+    }
+
+    /// Closes what waits here and is of files that were replaced: none can be opened anew before.
+    pub fn let_go(&self) {
+        self.idle.lock().retain(|reader| reader.chatdb.is_current());
     }
 
     fn take(&self) -> Result<Reader, RpcError> {
@@ -81,7 +91,7 @@ impl Readers {
             Some(reader) => Ok(reader),
             None => {
                 // The others are of the same file.
-                self.idle.lock().retain(|reader| reader.chatdb.is_current());
+                self.let_go();
                 let chatdb = ChatDb::open(&self.chatdb)?;
                 Ok(Reader { chatdb, state: OnceCell::new(), state_path: self.state.clone() })
             }

@@ -35,7 +35,7 @@ use arc_swap::ArcSwap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::attachments::Files;
 use crate::config::Config;
@@ -44,6 +44,7 @@ use crate::judge;
 use crate::outbox;
 use crate::readers::Readers;
 use crate::reload::Reloader;
+use crate::state;
 use crate::subscription::Hub;
 use error::RpcError;
 use param::Param;
@@ -64,6 +65,10 @@ pub struct Service {
     pub outbox: mpsc::Sender<outbox::Job>,
     pub reloader: Reloader,
     pub stats: Arc<judge::Stats>,
+    /// Places of subscriptions, over all connections.
+    pub subscriptions: Arc<Semaphore>,
+    /// Each state.db that was set aside.
+    pub lost: Vec<state::Lost>,
 }
 
 /// Which queue of its connection a method waits in (section 2.5 of the specification).

@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+mod damage;
+
+pub use damage::{Lost, lost, met, notice, open, problem};
+
 use crate::consumers::record as consumers;
 use crate::journal::{self, Entry, Observed};
 use crate::message::{ChatId, RowId};
@@ -19,9 +23,14 @@ use crate::policy::Interface;
 /// What a statement waits for another connection of ours; a transaction here takes milliseconds.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// What the -wal file keeps on the disk once a long reader or a burst is over. SQLite writes it into the database after
+/// each 4 MiB.
+const WAL_BYTES: i64 = 8 << 20;
+
 /// The schema, step by step: a file has had as many of them as its `user_version` says, and gets the rest when it is
 /// opened. A step that was released is never changed.
-const STEPS: &[&[&str]] = &[&[SCHEMA, journal::SCHEMA, record::SCHEMA], &[journal::SCHEMA_2, consumers::SCHEMA]];
+const STEPS: &[&[&str]] =
+    &[&[SCHEMA, journal::SCHEMA, record::SCHEMA], &[journal::SCHEMA_2, consumers::SCHEMA, damage::SCHEMA_2]];
 
 const SCHEMA: &str = "
 CREATE TABLE tail (
@@ -50,8 +59,27 @@ pub enum Error {
     Create { path: PathBuf, source: std::io::Error },
     #[error("{path} was written by a newer imsgd (schema {found}, this one knows {}). Upgrade imsgd", STEPS.len())]
     Newer { path: PathBuf, found: i64 },
+    #[error("{path} is damaged ({reason}), and could not be renamed: {source}. Move it away, and start imsgd again")]
+    SetAside { path: PathBuf, reason: String, source: std::io::Error },
     #[error("state.db: {0}")]
-    Query(#[from] rusqlite::Error),
+    Query(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        notice(&error);
+        Error::Query(error)
+    }
+}
+
+impl Error {
+    /// The file cannot be trusted any more.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Error::Open { source, .. } | Error::Query(source) => damage::is_damage(source),
+            _ => false,
+        }
+    }
 }
 
 /// One connection to state.db. Each thread that writes has its own.
@@ -82,12 +110,14 @@ impl Batch {
 impl StateDb {
     pub fn open(path: &Path) -> Result<StateDb, Error> {
         // Created by hand first: SQLite would make it readable for others, and its side files take its mode.
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|source| Error::Create { path: path.to_owned(), source })?;
+        // Never opened where it is there: to close it again would drop the locks of all our connections
+        // (sqlite.org/howtocorrupt, 2.2), and whoever else closed it then would take the -wal file away under us.
+        match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+            Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(Error::Create { path: path.to_owned(), source });
+            }
+            _ => {}
+        }
         let open = |source| Error::Open { path: path.to_owned(), source };
         let mut connection = Connection::open(path).map_err(open)?;
         connection.busy_timeout(BUSY).map_err(open)?;
@@ -95,6 +125,7 @@ impl StateDb {
         // A killed process loses nothing with this; after a power cut the last verdicts are come to again.
         connection.pragma_update(None, "synchronous", "normal").map_err(open)?;
         connection.pragma_update(None, "foreign_keys", "on").map_err(open)?;
+        connection.pragma_update(None, "journal_size_limit", WAL_BYTES).map_err(open)?;
         connection.set_prepared_statement_cache_capacity(64);
         migrate(&mut connection, path)?;
         Ok(StateDb { connection })
@@ -271,6 +302,25 @@ mod tests {
         };
         let fresh = StateDb::open(&folder.path().join("fresh.db")).unwrap();
         assert_eq!(schema(&state), schema(&fresh));
+    }
+
+    #[test]
+    fn the_log_that_a_long_reader_kept_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let mut state = StateDb::open(&path).unwrap();
+        let mut write = |number: u8| {
+            let writes = StoreWrites::from([("a".into(), Some(vec![number; 1 << 20]))]);
+            state.commit(&Batch { writes: vec![("p".into(), writes)], ..Batch::default() }).unwrap();
+        };
+        let reader = StateDb::open(&path).unwrap();
+        reader.connection.execute_batch("BEGIN; SELECT * FROM store").unwrap();
+        (0..20).for_each(&mut write);
+        let bytes = || std::fs::metadata(folder.path().join("state.db-wal")).unwrap().len();
+        assert!(bytes() > 2 * WAL_BYTES as u64, "{}", bytes());
+        reader.connection.execute_batch("COMMIT").unwrap();
+        (20..24).for_each(&mut write);
+        assert!(bytes() <= WAL_BYTES as u64, "{}", bytes());
     }
 
     #[test]

@@ -14,9 +14,10 @@ mod landmarks;
 mod recent;
 
 use crate::chatdb::{self, ChatDb, TailRow};
-use crate::judge::{Arrived, FromTail, StartAt};
+use crate::judge::{Arrived, FromTail, Request, StartAt};
 use crate::message::{Arrival, RowId};
 use crate::place::ResetKind;
+use crate::readers::Readers;
 use crate::subscription::Hub;
 use arrival::Arrivals;
 use changes::Changes;
@@ -50,7 +51,18 @@ const LATE_JOINS: usize = 1000;
 /// Where the tail hands its rows, and how it is told to stop.
 pub struct Outlets {
     pub judge: mpsc::Sender<FromTail>,
+    pub requests: mpsc::Sender<Request>,
     pub hub: Arc<Hub>,
+    pub readers: Arc<Readers>,
+}
+
+impl Outlets {
+    /// Has everybody close what is of replaced files.
+    fn let_go(&self) {
+        self.readers.let_go();
+        // A judge that is gone has nothing open.
+        let _ = self.requests.blocking_send(Request::LetGo);
+    }
 }
 
 /// Follows the database at `path` after `place`, until the judge is gone.
@@ -61,6 +73,8 @@ pub struct Tail {
     landmarks: Landmarks,
     late: Vec<(RowId, Instant)>,
     recent: Recent,
+    /// Why the database could not be followed when it was last tried.
+    problem: Option<String>,
 }
 
 /// The judge does not take rows any more: the daemon is stopping.
@@ -79,26 +93,34 @@ impl Tail {
     /// `passed` are messages before `place`, the newest first.
     pub fn new(path: &Path, place: Option<Place>, passed: Vec<Place>, outlets: Outlets) -> Tail {
         let landmarks = Landmarks::new(passed);
-        Tail { path: path.to_owned(), place, outlets, landmarks, late: Vec::new(), recent: Recent::default() }
+        let recent = Recent::default();
+        Tail { path: path.to_owned(), place, outlets, landmarks, late: Vec::new(), recent, problem: None }
     }
 
     pub fn run(mut self) {
         let mut changes = Changes::watch(&self.path);
-        let mut last_problem = None;
         loop {
             if self.outlets.judge.is_closed() {
                 return;
             }
-            let problem = match self.follow(&mut changes) {
+            let ended = self.follow(&mut changes);
+            self.outlets.let_go();
+            match ended {
                 Ok(Ended::Stopped) => return,
                 Ok(Ended::Replaced) => continue,
-                Err(error) => error.to_string(),
-            };
-            if last_problem.as_ref() != Some(&problem) {
-                tracing::warn!("{problem}");
-                last_problem = Some(problem);
+                Err(error) => self.report(&error),
             }
             changes.wait(POLL);
+            changes.rearm();
+        }
+    }
+
+    /// Says a problem once, however often it is met.
+    fn report(&mut self, error: &chatdb::Error) {
+        let problem = error.to_string();
+        if self.problem.as_ref() != Some(&problem) {
+            tracing::warn!("{problem}");
+            self.problem = Some(problem);
         }
     }
 
@@ -109,17 +131,20 @@ impl Tail {
             Some(arrivals) => arrivals,
             None => return Ok(Ended::Stopped),
         };
-        tracing::info!(path = %self.path.display(), "following the Messages database");
         let mut version = None;
         let mut head_since: Option<(RowId, Instant)> = None;
         loop {
             let seen = db.data_version()?;
             let is_settling = head_since.is_some();
             if version != Some(seen) || is_settling {
-                version = Some(seen);
+                let is_first = version.replace(seen).is_none();
                 let caught_up = self.catch_up(&db, &mut arrivals, &mut head_since)?;
                 if caught_up.is_err() || self.changes(&db)?.is_err() {
                     return Ok(Ended::Stopped);
+                }
+                if is_first {
+                    self.problem = None;
+                    tracing::info!(path = %self.path.display(), "following the Messages database");
                 }
             }
             let timeout = if head_since.is_some() { SETTLE_STEP } else { POLL };
@@ -130,7 +155,9 @@ impl Tail {
                 return Ok(Ended::Stopped);
             }
             if !db.is_current() {
-                tracing::warn!("the Messages database was replaced; looking for our place in the new one");
+                tracing::warn!(
+                    "the Messages database or its -wal file was replaced; looking for our place in the new one"
+                );
                 return Ok(Ended::Replaced);
             }
             changes.rearm();

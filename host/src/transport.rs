@@ -1,6 +1,7 @@
 //! A connection: lines of JSON in, lines of JSON out, each kind of request in its own lane. The same over a socket
 //! and over stdio.
 
+mod descriptors;
 pub mod line;
 pub mod relay;
 pub mod socket;
@@ -29,11 +30,16 @@ const OUTSTANDING_CONTROL: usize = 32;
 /// Reads of one connection that run at the same time.
 const READS: usize = 4;
 
-/// Subscriptions of one connection.
+/// Subscriptions of one connection, and of all together.
 const SUBSCRIPTIONS: usize = 64;
+pub const ALL_SUBSCRIPTIONS: usize = 512;
 
 /// Lines that wait for the client to read them; subscriptions have queues of their own before this one.
 const OUTPUT_LINES: usize = 64;
+
+/// Bytes that wait for the client. A line that is longer waits alone. With what is under way (one answer for each of
+/// [`READS`]), what a client that reads nothing can cost.
+const OUTPUT_BYTES: u32 = 8 << 20;
 
 /// One line to the client.
 pub enum Line {
@@ -54,14 +60,35 @@ pub struct Mark {
     pub place: Place,
 }
 
+impl Line {
+    fn bytes(&self) -> usize {
+        match self {
+            Line::Whole(line) => line.len(),
+            Line::Message { prefix, json, .. } => prefix.len() + json.len(),
+        }
+    }
+}
+
+/// A line with its room among those that wait.
+type Waiting = (Line, OwnedSemaphorePermit);
+
 /// The way to the client. Cloned for everybody who has something to say.
 #[derive(Clone)]
-pub struct Output(mpsc::Sender<Line>);
+pub struct Output {
+    lines: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
+}
 
 impl Output {
+    fn new(lines: mpsc::Sender<Waiting>) -> Output {
+        Output { lines, room: Arc::new(Semaphore::new(OUTPUT_BYTES as usize)) }
+    }
+
     /// Waits until there is room; false when the client is gone.
     pub async fn send(&self, line: Line) -> bool {
-        self.0.send(line).await.is_ok()
+        let bytes = u32::try_from(line.bytes()).unwrap_or(OUTPUT_BYTES).min(OUTPUT_BYTES);
+        let Ok(room) = self.room.clone().acquire_many_owned(bytes).await else { return false };
+        self.lines.send((line, room)).await.is_ok()
     }
 
     async fn result(&self, id: Option<Value>, answer: Answer) {
@@ -89,7 +116,7 @@ pub async fn serve(
 ) {
     let (sender, queue) = mpsc::channel(OUTPUT_LINES);
     let writer = tokio::spawn(write_lines(queue, output));
-    let output = Output(sender);
+    let output = Output::new(sender);
     let (control, control_queue) = mpsc::channel(OUTSTANDING_CONTROL);
     let (mutations, mutation_queue) = mpsc::channel(OUTSTANDING);
     let closing = watch::channel(false);
@@ -111,7 +138,7 @@ pub async fn serve(
         let next = tokio::select! {
             next = lines.next() => next,
             () = is_set(&mut stop) => break,
-            () = connection.output.0.closed() => break,
+            () = connection.output.lines.closed() => break,
         };
         match next {
             Ok(Input::Line(line)) => connection.take(line).await,
@@ -286,14 +313,18 @@ impl Subscriptions {
     async fn subscribe(&mut self, admitted: Admitted, is_closing: bool) {
         let Request { id, params, .. } = admitted.request;
         match self.open(params, is_closing).await {
-            Ok((stream, buffer)) => {
+            Ok((stream, buffer, place)) => {
                 self.last += 1;
                 let number = self.last;
                 let answer = rpc::answer(&wire::watch::Subscribed { subscription: number, buffer_limit: buffer });
                 // The answer is in the queue before the stream can put anything there.
                 self.output.result(id, answer).await;
-                let kept = stream.kept();
-                self.running.insert(number, Running { task: tokio::spawn(stream.run(self.output.clone())), kept });
+                let (kept, output) = (stream.kept(), self.output.clone());
+                let task = tokio::spawn(async move {
+                    let _place = place;
+                    stream.run(output).await;
+                });
+                self.running.insert(number, Running { task, kept });
             }
             Err(error) => self.output.result(id, Err(error)).await,
         }
@@ -303,18 +334,18 @@ impl Subscriptions {
         &mut self,
         params: serde_json::Map<String, Value>,
         is_closing: bool,
-    ) -> Result<(Stream, usize), RpcError> {
+    ) -> Result<(Stream, usize, OwnedSemaphorePermit), RpcError> {
         let subscribe = Subscribe::check(params)?;
         if is_closing {
             return Err(RpcError::busy("server is shutting down"));
         }
         self.running.retain(|_, running| !running.task.is_finished());
-        if self.running.len() >= SUBSCRIPTIONS {
-            return Err(RpcError::busy("subscription limit exceeded"));
-        }
+        let place = self.service.subscriptions.clone().try_acquire_owned().ok();
+        let place = place.filter(|_| self.running.len() < SUBSCRIPTIONS);
+        let place = place.ok_or_else(|| RpcError::busy("subscription limit exceeded"))?;
         let buffer = subscribe.buffer;
         let stream = Stream::open(self.service.clone(), self.last + 1, subscribe).await?;
-        Ok((stream, buffer))
+        Ok((stream, buffer, place))
     }
 
     /// Ends a subscription; after this, nothing of it follows.
@@ -337,12 +368,14 @@ impl Subscriptions {
 }
 
 /// Writes whatever waits in one go. Ends when nobody can say anything any more, or the client is gone.
-async fn write_lines(mut queue: mpsc::Receiver<Line>, mut output: impl AsyncWrite + Unpin) {
+async fn write_lines(mut queue: mpsc::Receiver<Waiting>, mut output: impl AsyncWrite + Unpin) {
     let mut waiting = Vec::with_capacity(OUTPUT_LINES);
     let mut buffer = Vec::new();
     let mut marks = Vec::new();
+    let mut rooms = Vec::with_capacity(OUTPUT_LINES);
     while queue.recv_many(&mut waiting, OUTPUT_LINES).await > 0 {
-        for line in waiting.drain(..) {
+        for (line, room) in waiting.drain(..) {
+            rooms.push(room);
             match line {
                 Line::Whole(line) => buffer.extend_from_slice(line.as_bytes()),
                 Line::Message { prefix, json, cursor, mark } => {
@@ -363,6 +396,7 @@ async fn write_lines(mut queue: mpsc::Receiver<Line>, mut output: impl AsyncWrit
         }
         marks.drain(..).for_each(|Mark { kept, place }| kept.written(&place));
         buffer.clear();
+        rooms.clear();
         // One large answer must not cost its size for as long as the connection lives.
         buffer.shrink_to(64 << 10);
     }

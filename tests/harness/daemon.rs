@@ -32,6 +32,19 @@ impl TestDaemon {
         TestDaemon { home, child }
     }
 
+    /// Starts through a program that becomes it, which these words begin.
+    pub fn start_through(home: Home, words: &[&str]) -> TestDaemon {
+        let command = home.command(&["serve"]);
+        let mut through = std::process::Command::new(words[0]);
+        through.args(&words[1..]).arg(command.get_program()).args(command.get_args());
+        through.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        through.current_dir(home.path("")).stdin(std::process::Stdio::null());
+        let child = spawn_command(&home, &mut through);
+        let mut daemon = TestDaemon { home, child };
+        daemon.wait_until_ready();
+        daemon
+    }
+
     /// Listens, has its policies in force and its place in the database.
     pub fn wait_until_ready(&mut self) {
         self.wait_until_listening();
@@ -137,8 +150,12 @@ impl Drop for TestDaemon {
 }
 
 fn spawn(home: &Home) -> Child {
+    spawn_command(home, &mut home.command(&["serve"]))
+}
+
+fn spawn_command(home: &Home, command: &mut std::process::Command) -> Child {
     let log = fs::File::options().create(true).append(true).open(home.path("daemon.log")).unwrap();
-    home.command(&["serve"]).stdout(std::process::Stdio::null()).stderr(log).spawn().expect("imsgd starts")
+    command.stdout(std::process::Stdio::null()).stderr(log).spawn().expect("imsgd starts")
 }
 
 fn log(home: &Home) -> String {

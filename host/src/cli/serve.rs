@@ -14,6 +14,7 @@ use super::{Global, Where};
 use crate::config::Config;
 use crate::daemon::{Daemon, Holder, Instance, Role, STOP_WITHIN};
 use crate::rpc::{discover, legacy};
+use crate::state;
 use crate::transport::relay::{self, Ended};
 use crate::transport::socket::Door;
 use crate::transport::{self, is_set};
@@ -140,7 +141,7 @@ fn serve(global: &Global, at: &Where, config: Config, mut instance: Instance) ->
     })?;
     runtime.shutdown_background();
     report_stop(is_done);
-    Ok(ExitCode::SUCCESS)
+    ended()
 }
 
 /// Serves stdio, and the socket too: whoever else comes is served by us.
@@ -174,7 +175,7 @@ fn stand_alone(global: &Global, rpc: &Rpc, config: Config, mut instance: Instanc
     // A read of stdin that is under way cannot be taken back.
     runtime.shutdown_background();
     report_stop(is_done);
-    Ok(ExitCode::SUCCESS)
+    ended()
 }
 
 /// Lets others in too, where nothing stands in the way of that.
@@ -209,7 +210,15 @@ fn relay_to_daemon(stream: UnixStream, is_legacy: bool) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Until SIGTERM or SIGINT. SIGHUP reads everything anew.
+/// A failure where we stopped by ourselves, so that launchd starts us again.
+fn ended() -> anyhow::Result<ExitCode> {
+    match state::problem() {
+        None => Ok(ExitCode::SUCCESS),
+        Some(problem) => bail!("state.db is damaged ({problem}); the next start sets it aside and begins a new one"),
+    }
+}
+
+/// Until SIGTERM or SIGINT, or until state.db turns out to be damaged. SIGHUP reads everything anew.
 pub async fn until_asked_to_stop(daemon: &Daemon) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -220,6 +229,7 @@ pub async fn until_asked_to_stop(daemon: &Daemon) -> anyhow::Result<()> {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             () = is_set(&mut stopping) => return Ok(()),
+            () = state::met() => return Ok(()),
             _ = hangup.recv() => daemon.service.reloader.hint(),
         }
     }

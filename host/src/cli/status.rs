@@ -142,6 +142,10 @@ fn screen(answer: &Option<Value>, config: &Config, problem: Option<&str>) -> Str
     if let Some(error) = own["last_error"].as_str() {
         line("problem", error.to_owned());
     }
+    for lost in own["state_lost"].as_array().into_iter().flatten() {
+        let (path, reason) = (text(lost, "path"), text(lost, "reason"));
+        line("state lost", format!("{path} was damaged ({reason}): who was paired has to be approved again"));
+    }
     out.push_str("plugins\n");
     for row in plugin::table(own).lines() {
         out.push_str(&format!("  {row}\n"));

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::{Identity, Kept, Opened, Places, Refusal, Report, record};
+use super::{Identity, Kept, Lease, Opened, Places, Refusal, Report, record};
 use crate::place::Place;
 use crate::state::StateDb;
 
@@ -67,10 +67,7 @@ impl Keeper {
         // Whoever asked may be gone by now.
         match command {
             Command::Open { identity, start, commands, reply } => {
-                let opened = self.open(identity, start, commands);
-                if let Err(Ok(opened)) = reply.send(opened) {
-                    self.left(&opened.kept);
-                }
+                let _ = reply.send(self.open(identity, start, commands));
             }
             Command::Acked(kept, reply) => self.keep_acked((kept, reply), commands),
             Command::Moved(kept) => self.note(kept),
@@ -94,7 +91,7 @@ impl Keeper {
                     }
                     None => (record::insert_nameless(connection, &request, &start)?, start, None),
                 };
-                Ok(Opened { kept: kept(id, None, false, &place, commands), place, lost })
+                Ok(Opened { lease: lease(id, None, false, &place, commands), place, lost })
             }
         }
     }
@@ -117,9 +114,9 @@ impl Keeper {
             }
             None => (record::insert_named(connection, &name, acks, &start)?, start, None),
         };
-        let kept = kept(id, Some(name.clone()), acks, &place, commands);
-        self.leases.insert(name, (kept.clone(), Timestamp::now()));
-        Ok(Opened { kept, place, lost })
+        let lease = lease(id, Some(name.clone()), acks, &place, commands);
+        self.leases.insert(name, (lease.kept.clone(), Timestamp::now()));
+        Ok(Opened { lease, place, lost })
     }
 
     /// One transaction for all acknowledgements that wait.
@@ -221,7 +218,7 @@ impl Keeper {
 
 type Acked = (Arc<Kept>, oneshot::Sender<Result<(), Refusal>>);
 
-fn kept(id: i64, name: Option<String>, acks: bool, place: &Place, commands: Sender<Command>) -> Arc<Kept> {
+fn lease(id: i64, name: Option<String>, acks: bool, place: &Place, commands: Sender<Command>) -> Lease {
     let places = Places { sent: place.clone(), kept: place.clone(), is_dirty: false, is_over: false };
-    Arc::new(Kept { id, name, acks, places: Mutex::new(places), commands })
+    Lease { kept: Arc::new(Kept { id, name, acks, places: Mutex::new(places), commands }), drained: None }
 }

@@ -7,6 +7,7 @@ use super::{Arrived, Judge, Round};
 use crate::journal;
 use crate::message::{Change, Message};
 use crate::policy::{self, Decision, Inbound, Verdict, judge};
+use crate::state;
 use crate::subscription::{Delivery, Published};
 
 /// What a dry run says of a row, and the row without what the policies would not have let through.
@@ -31,10 +32,12 @@ impl Judge {
     }
 
     fn changed_delivery(&mut self, row: &Arrived) -> Option<(Arc<Message>, Delivery)> {
-        let entry = journal::by_guid(self.state.connection(), &row.message.key()).unwrap_or_else(|error| {
-            tracing::error!(%error, "an edit is not announced, as the journal could not be read");
-            None
-        });
+        let entry = journal::by_guid(self.state.connection(), &row.message.key())
+            .inspect_err(state::notice)
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "an edit is not announced, as the journal could not be read");
+                None
+            });
         let entry = entry.filter(|entry| entry.is_delivered())?;
         let first_route = entry.route.unwrap_or_default();
         let mut delivery = Delivery {
@@ -84,7 +87,7 @@ impl Judge {
         if !message.may_differ() {
             return None;
         }
-        let entry = journal::by_guid(self.state.connection(), &message.key()).ok()??;
+        let entry = journal::by_guid(self.state.connection(), &message.key()).inspect_err(state::notice).ok()??;
         entry.is_delivered().then_some(entry.route)?
     }
 

@@ -7,6 +7,7 @@ use super::{Judge, Round};
 use crate::journal::{self, Observed};
 use crate::message::{ChatId, Message, RowId};
 use crate::rpc::wire;
+use crate::state;
 
 impl Judge {
     pub(super) fn observe(&mut self, message: &Message) {
@@ -23,9 +24,10 @@ impl Judge {
     }
 
     fn waiting_in(&mut self, chat: ChatId) -> &mut VecDeque<Observed> {
-        let (state, limit) = (&self.state, self.settings.history_limit);
+        let (db, limit) = (&self.state, self.settings.history_limit);
         self.waiting.entry(chat).or_insert_with(|| {
-            journal::waiting_context(state.connection(), chat, limit).map(VecDeque::from).unwrap_or_default()
+            let waiting = journal::waiting_context(db.connection(), chat, limit).inspect_err(state::notice);
+            waiting.map(VecDeque::from).unwrap_or_default()
         })
     }
 

@@ -3,6 +3,7 @@
 use super::{Arrived, Judge, Turn};
 use crate::journal::{self, Entry};
 use crate::message::RowId;
+use crate::state;
 
 /// Held messages that are judged again at a time.
 const RELEASE_ROWS: usize = 100;
@@ -21,7 +22,7 @@ impl Judge {
         let mut released = 0;
         let mut after = RowId(0);
         loop {
-            let held = journal::held(self.state.connection(), failed, after, RELEASE_ROWS);
+            let held = journal::held(self.state.connection(), failed, after, RELEASE_ROWS).inspect_err(state::notice);
             let held = held.unwrap_or_else(|error| {
                 tracing::error!(%error, "held messages could not be read");
                 Vec::new()

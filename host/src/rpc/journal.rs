@@ -9,6 +9,7 @@ use super::{Answer, Service, answer, wire};
 use crate::journal::{self, Entry};
 use crate::message::{Message, RowId};
 use crate::readers::Reader;
+use crate::state::notice;
 
 pub const EXPLAIN: &[Param] = &[
     Param::text("guid").selector().about("The message. This, or `rowid`."),
@@ -74,7 +75,9 @@ fn look_up(reader: &Reader, guid: Option<String>, rowid: Option<RowId>) -> Resul
     };
     let guid = message.as_ref().map(|message| message.key().into_owned()).or(guid);
     let entry = match guid {
-        Some(guid) => journal::by_guid(reader.state()?.connection(), &guid).map_err(RpcError::internal)?,
+        Some(guid) => {
+            journal::by_guid(reader.state()?.connection(), &guid).inspect_err(notice).map_err(RpcError::internal)?
+        }
         None => None,
     };
     Ok(Found { message, entry })

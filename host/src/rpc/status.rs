@@ -7,10 +7,11 @@ use super::param::Param;
 use super::params::Params;
 use super::wire::consumers::Consumer;
 use super::wire::plugins::Plugin;
-use super::wire::status::{Bridge, Capabilities, ConfigState, Contacts, Database, Engine, OwnState, Status};
+use super::wire::status::{Bridge, Capabilities, ConfigState, Contacts, Database, Engine, OwnState, StateLost, Status};
 use super::{Answer, METHODS, Method, Service, answer, supported_methods};
 use crate::journal;
 use crate::judge::Request;
+use crate::state::notice;
 
 /// The version of the protocol, not of the program.
 const PROTOCOL_VERSION: i64 = 1;
@@ -29,7 +30,7 @@ pub async fn initialize(service: &Service, params: &Params) -> Answer {
 
 pub async fn status(service: &Service) -> Answer {
     let probe = service.readers.with(|reader| {
-        let held = journal::held_count(reader.state()?.connection()).unwrap_or(0);
+        let held = journal::held_count(reader.state()?.connection()).inspect_err(notice).unwrap_or(0);
         Ok::<_, RpcError>((reader.chatdb.schema().features(), held))
     });
     let probed = probe.await;
@@ -69,6 +70,7 @@ pub async fn status(service: &Service) -> Answer {
             held: probed.map_or(0, |(_, held)| held),
             verdicts: stats.verdicts.iter().map(|(verdict, count)| (verdict.as_str(), *count)).collect(),
             last_error: stats.last_error.as_deref(),
+            state_lost: service.lost.iter().filter(|lost| lost.path.exists()).map(StateLost::from).collect(),
             plugins: reports.iter().map(Plugin::new).collect(),
         },
     })

@@ -13,6 +13,7 @@ use crate::judge::{Arrived, Preview, Request};
 use crate::message::{Arrival, Message, RowId};
 use crate::policy::{Decision, Verdict};
 use crate::readers::Reader;
+use crate::state::notice;
 use crate::subscription::Delivery;
 
 /// How each of `messages` that was admitted was delivered. What is judged and not in here stays out. What may
@@ -69,12 +70,12 @@ impl Recorded {
         let state = reader.state()?.connection();
         let (first, last) = (rows.values().min(), rows.values().max());
         let Some((first, last)) = first.zip(last) else { return Ok(Recorded::default()) };
-        let mut entries = journal::between(state, *first, *last).map_err(RpcError::internal)?;
+        let mut entries = journal::between(state, *first, *last).inspect_err(notice).map_err(RpcError::internal)?;
         // A ROWID may have been another message's before the database was replaced: a verdict on that says nothing.
         entries.retain(|entry| rows.get(&entry.guid) == Some(&entry.message));
         let mut contexts = HashMap::new();
         for entry in entries.iter().filter(|entry| entry.is_delivered()) {
-            let observed = journal::context_of(state, entry.message).map_err(RpcError::internal)?;
+            let observed = journal::context_of(state, entry.message).inspect_err(notice).map_err(RpcError::internal)?;
             let ids: Vec<RowId> = observed.iter().map(|observed| observed.message).collect();
             if !ids.is_empty() {
                 let rows = reader.chatdb.rows(&ids)?.into_iter().map(|row| row.message);

@@ -15,7 +15,7 @@ use super::error::RpcError;
 use super::messages::Shown;
 use super::param::{ATTACHMENTS, CHAT_ID, CONVERT_ATTACHMENTS, END, INCLUDE_REACTIONS, PARTICIPANTS, Param, START};
 use super::params::Params;
-use crate::consumers::{Identity, Kept, NAME_BYTES, Refusal};
+use crate::consumers::{Identity, Kept, Lease, NAME_BYTES, Refusal};
 use crate::message::RowId;
 use crate::place::Place;
 use crate::subscription::Filter;
@@ -163,7 +163,7 @@ pub struct Stream {
     number: u64,
     subscribe: Subscribe,
     start: Start,
-    kept: Option<Arc<Kept>>,
+    lease: Option<Lease>,
 }
 
 /// Where a subscription begins.
@@ -186,19 +186,19 @@ impl Stream {
             None => now,
         };
         let mut start = Start { place, generation, lost: None };
-        let mut kept = None;
+        let mut lease = None;
         if let Some(identity) = subscribe.identity(service.config.load().server.resume_within.0) {
             let opened = service.consumers.open(identity, start.place.clone()).await?;
             start.place = opened.place;
             start.lost = opened.lost;
-            kept = Some(opened.kept);
+            lease = Some(opened.lease);
         }
-        Ok(Stream { service, number, subscribe, start, kept })
+        Ok(Stream { service, number, subscribe, start, lease })
     }
 
     /// What keeps its place, where something does.
     pub fn kept(&self) -> Option<Arc<Kept>> {
-        self.kept.clone()
+        self.lease.as_ref().map(|lease| lease.kept.clone())
     }
 
     /// Sends until the client or the stream ends it.

@@ -89,7 +89,9 @@ impl Door {
 
     /// Serves clients until `stop`, then lets those that are there finish.
     pub async fn serve(mut self, service: Arc<Service>, mut stop: watch::Receiver<bool>) {
-        let places = Arc::new(Semaphore::new(service.config.load().server.max_connections));
+        let connections = service.config.load().server.max_connections;
+        super::descriptors::make_room(connections);
+        let places = Arc::new(Semaphore::new(connections));
         let mut clients = JoinSet::new();
         let mut lost = PathEvents::watch(&self.path);
         let clients_stop = stop.clone();

@@ -1,9 +1,11 @@
 //! What opens, what does not, and what is said about it.
 
 use std::fs;
+use std::path::Path;
 
 use super::Fixture;
-use crate::chatdb::{ChatDb, Error, Features};
+use crate::chatdb::{ChatDb, Error, Features, FileIdentity};
+use crate::state::StateDb;
 
 #[test]
 fn a_missing_file_is_missing() {
@@ -114,4 +116,48 @@ fn an_old_database_has_no_feature() {
         balloon_payloads: false,
     };
     assert_eq!(features, none);
+}
+
+/// How many locks this process has on a file.
+fn locks(path: &Path) -> usize {
+    let (process, inode) = (format!(" {} ", std::process::id()), FileIdentity::of(path).unwrap().inode);
+    let held = fs::read_to_string("/proc/locks").unwrap();
+    held.lines().filter(|lock| lock.contains(&process) && lock.contains(&format!(":{inode} "))).count()
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "locks cannot be listed")]
+fn opening_a_file_again_keeps_the_locks_of_those_who_have_it_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.db");
+    crate::sim::init(&path, &crate::sim::Options { chats: 1, messages: 1, ..Default::default() }).unwrap();
+    let first = ChatDb::open(&path).unwrap();
+    assert_eq!(locks(&path), 1);
+    drop(ChatDb::open(&path).unwrap());
+    assert_eq!(locks(&path), 1, "chat.db");
+    drop(first);
+    let path = folder.path().join("state.db");
+    let _first = StateDb::open(&path).unwrap();
+    assert_eq!(locks(&path), 1);
+    drop(StateDb::open(&path).unwrap());
+    assert_eq!(locks(&path), 1, "state.db");
+}
+
+#[test]
+fn other_files_beside_the_database_are_read_once_all_have_closed_the_ones_before() {
+    let fixture = Fixture::new();
+    let [tail, reader] = [fixture.open(), fixture.open()];
+    fixture.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    for suffix in ["-wal", "-shm"] {
+        let mut path = fixture.path().into_os_string();
+        path.push(suffix);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "").unwrap();
+    }
+    assert!(!tail.is_current() && !reader.is_current());
+    drop(tail);
+    let error = ChatDb::open(&fixture.path()).err().unwrap();
+    assert!(error.is_unavailable() && error.to_string().contains("replaced just now"), "{error}");
+    drop(reader);
+    assert!(ChatDb::open(&fixture.path()).unwrap().is_current());
 }

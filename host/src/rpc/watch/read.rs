@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::replay::{Past, next};
 use super::sender::Sender;
 use super::{Start, Stream, Subscribe};
-use crate::consumers::Kept;
+use crate::consumers::{Kept, Lease};
 use crate::place::{Place, Reset, ResetKind};
 use crate::rpc::Service;
 use crate::rpc::error::RpcError;
@@ -14,12 +14,13 @@ use crate::subscription::{Elsewhere, End, Item, Live, Published};
 use crate::transport::Output;
 
 pub(super) async fn run(stream: Stream, output: Output) {
-    let Stream { service, number, subscribe, start, kept } = stream;
+    let kept = stream.kept();
+    let Stream { service, number, subscribe, start, lease } = stream;
     let files = subscribe.shown.convert.then(|| service.files.clone());
     let contacts = service.readers.contacts().clone();
-    let sender = Sender::new(output, number, subscribe.shown.attachments, files, contacts, kept.clone());
+    let sender = Sender::new(output, number, subscribe.shown.attachments, files, contacts, kept);
     let Start { place, generation, lost } = start;
-    let mut reading = Reading { service, subscribe, sender, place, generation, live: None, kept };
+    let mut reading = Reading { service, subscribe, sender, place, generation, live: None, lease };
     if let Some(detail) = lost {
         reading.sender.reset(ResetKind::Lost, &detail, &reading.place).await;
     }
@@ -37,7 +38,7 @@ struct Reading {
     /// Of the numbers of rows.
     generation: u64,
     live: Option<Live>,
-    kept: Option<Arc<Kept>>,
+    lease: Option<Lease>,
 }
 
 /// The client is gone, or the stream has come to its end.
@@ -117,6 +118,10 @@ impl Reading {
         }
     }
 
+    fn kept(&self) -> Option<Arc<Kept>> {
+        self.lease.as_ref().map(|lease| lease.kept.clone())
+    }
+
     async fn send(&mut self, published: &Published) -> bool {
         self.sender.message(published).await
     }
@@ -126,7 +131,7 @@ impl Reading {
         self.place.clone_from(&reset.place);
         self.generation = generation;
         self.sender.reset(reset.kind, &reset.detail, &reset.place).await;
-        let Some(kept) = self.kept.clone() else { return Ok(()) };
+        let Some(kept) = self.kept() else { return Ok(()) };
         // What was not acknowledged may be among what has other numbers now.
         let place = match self.look_up(&kept.place()).await? {
             Some(found) if kept.acks => found,
@@ -148,7 +153,7 @@ impl Reading {
         self.place = found.unwrap_or(now);
         self.generation = generation;
         self.sender.reset(kind, detail, &self.place).await;
-        if let Some(kept) = self.kept.clone() {
+        if let Some(kept) = self.kept() {
             let acked = self.look_up(&kept.place()).await?;
             kept.renumber(acked.unwrap_or_else(|| self.place.clone()), self.place.clone());
         }
@@ -168,9 +173,8 @@ impl Reading {
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        if let Some(kept) = &self.kept {
-            let drained = self.live.as_ref().and_then(|live| self.service.hub.drained(live));
-            kept.leave(drained);
+        if let Some(lease) = &mut self.lease {
+            lease.drained = self.live.as_ref().and_then(|live| self.service.hub.drained(live));
         }
     }
 }

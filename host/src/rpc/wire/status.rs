@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::consumers::Consumer;
 use super::plugins::Plugin;
-use crate::chatdb;
+use crate::{chatdb, state};
 
 /// What this program is, what it can do now, and how it has been doing.
 #[derive(Serialize, JsonSchema)]
@@ -110,7 +110,30 @@ pub struct OwnState<'a> {
     /// How often each verdict was given since the start.
     pub verdicts: BTreeMap<&'a str, u64>,
     pub last_error: Option<&'a str>,
+    /// Each state.db that was damaged and set aside, until its owner removes the file. Empty ones are left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub state_lost: Vec<StateLost>,
     pub plugins: Vec<Plugin<'a>>,
+}
+
+/// A state.db that was damaged: a new one was begun, and who was paired has to be approved again.
+#[derive(Serialize, JsonSchema)]
+pub struct StateLost {
+    /// The damaged file.
+    pub path: String,
+    /// When it was set aside.
+    pub at: String,
+    /// What was wrong with it.
+    pub reason: String,
+    /// How many rows of it the new one has: the place in the stream, verdicts and sends, but nothing of plugins.
+    pub kept: i64,
+}
+
+impl From<&state::Lost> for StateLost {
+    fn from(lost: &state::Lost) -> StateLost {
+        let state::Lost { path, at, reason, kept } = lost;
+        StateLost { path: path.display().to_string(), at: at.to_string(), reason: reason.clone(), kept: *kept }
+    }
 }
 
 /// The configuration in force.
