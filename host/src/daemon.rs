@@ -20,6 +20,8 @@ use crate::config::{Config, Overrides};
 use crate::contacts::{self, Contacts};
 use crate::journal;
 use crate::judge::{self, Judge, Settings};
+use crate::outbox::switch::Switch;
+use crate::outbox::unseen::Unseen;
 use crate::outbox::{self, Outbox};
 use crate::plugin::PluginEngine;
 use crate::readers::Readers;
@@ -137,6 +139,8 @@ impl Daemon {
         let state = StateDb::open(&state_path)?;
         let place = state.tail()?;
         let passed = journal::newest(state.connection(), LANDMARKS).map_err(state::Error::from)?;
+        let switch = Arc::new(Switch::load(&state_path, state.connection()).map_err(state::Error::from)?);
+        let unseen = Arc::new(Unseen::load(state.connection()).map_err(state::Error::from)?);
         let chatdb = config.messages.db.clone();
         let engine =
             PluginEngine::new().map_err(|error| anyhow::anyhow!("the plugin engine did not start: {error}"))?;
@@ -160,6 +164,7 @@ impl Daemon {
             chatdb_path: chatdb.clone(),
             outbox_wake: wake.clone(),
             stats: stats.clone(),
+            unseen: unseen.clone(),
         });
         let runtime = tokio::runtime::Handle::current();
         let judge = spawn("judge", move || judge.run(&runtime, asked, arrived))?;
@@ -170,7 +175,7 @@ impl Daemon {
             judge: requests.clone(),
             contacts: contacts.clone(),
         })?;
-        let outlets = Outlets { rows, requests: requests.clone(), hub: hub.clone() };
+        let outlets = Outlets { rows, requests: requests.clone(), hub: hub.clone(), unseen: unseen.clone() };
         let unused = match role {
             Role::Errand => Some(outlets),
             Role::Serve | Role::Watch => {
@@ -179,20 +184,22 @@ impl Daemon {
                 None
             }
         };
-        let outbox = Outbox {
+        let outbox = Outbox::new(outbox::Parts {
             state: StateDb::open(&state_path)?,
             chatdb: chatdb.clone(),
             judge: requests.clone(),
             hub: hub.clone(),
             config: config.clone(),
+            switch: switch.clone(),
+            unseen,
             wake,
             answers_strangers: role == Role::Serve,
             stop: stopping,
-        };
+        });
         let outbox = spawn_outbox(outbox, job_queue)?;
         let readers = Arc::new(Readers::new(&chatdb, &state_path, contacts));
         let files = Arc::new(Files::new(config.clone()));
-        let service = Service { config, readers, files, hub, judge: requests, outbox: jobs, reloader, stats };
+        let service = Service { config, readers, files, hub, judge: requests, outbox: jobs, switch, reloader, stats };
         Ok(Daemon { service: Arc::new(service), stop, outbox, judge, _outlets: unused })
     }
 

@@ -25,6 +25,7 @@ use crate::chatdb::ChatDb;
 use crate::journal::{self, Entry};
 use crate::message::{Arrival, Change, ChatId, Message, RowId};
 use crate::outbox::record;
+use crate::outbox::unseen::Unseen;
 use crate::policy::{Failure, Hold, Inbound, Verdict, judge};
 use crate::state::{Batch, StateDb};
 use crate::subscription::{Delivery, Hub, Published};
@@ -113,6 +114,7 @@ pub struct Judge {
     early: Vec<Request>,
     outbox_wake: Arc<tokio::sync::Notify>,
     stats: Arc<Stats>,
+    unseen: Arc<Unseen>,
 }
 
 /// Counters that `status` shows.
@@ -150,6 +152,7 @@ pub struct Parts {
     pub chatdb_path: PathBuf,
     pub outbox_wake: Arc<tokio::sync::Notify>,
     pub stats: Arc<Stats>,
+    pub unseen: Arc<Unseen>,
 }
 
 enum Next {
@@ -175,6 +178,7 @@ impl Judge {
             early: Vec::new(),
             outbox_wake: parts.outbox_wake,
             stats: parts.stats,
+            unseen: parts.unseen,
         }
     }
 
@@ -246,10 +250,9 @@ impl Judge {
             (None, false) => {}
             (None, true) => round.batch.entries.push(self.unjoined(row)),
             (Some(_), false) => {
-                self.echoes.note(message, &self.settings.normalizer);
                 round.events.push(Arc::new(Published::new(message.clone(), None, message.id)));
             }
-            (Some(_), true) => match self.echoes.take(message, &self.settings.normalizer) {
+            (Some(_), true) => match self.echo_of(message) {
                 Some(own) => round.batch.entries.push(self.echo(row, &own)),
                 None => self.step_inbound(row, false, round),
             },
@@ -317,12 +320,6 @@ impl Judge {
     }
 
     /// Our own words, which the chat has once already.
-    fn echo(&self, row: &Arrived, own: &str) -> Entry {
-        let sender = self.settings.normalizer.comparable(&row.message.sender);
-        let reason = Some(format!("the echo of our own message {own}"));
-        Entry { verdict: journal::ECHO.to_owned(), reason, ..blank_entry(row, &sender) }
-    }
-
     fn unjoined(&self, row: &Arrived) -> Entry {
         let sender = self.settings.normalizer.comparable(&row.message.sender);
         let reason = Some("never joined to a chat by Messages".to_owned());

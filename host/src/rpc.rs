@@ -59,6 +59,7 @@ pub struct Service {
     pub hub: Arc<Hub>,
     pub judge: mpsc::Sender<judge::Request>,
     pub outbox: mpsc::Sender<outbox::Job>,
+    pub switch: Arc<outbox::switch::Switch>,
     pub reloader: Reloader,
     pub stats: Arc<judge::Stats>,
 }
