@@ -11,6 +11,7 @@ mod failure;
 mod help;
 mod lines;
 mod look;
+mod outbox;
 mod pairing;
 mod plugin;
 mod react;
@@ -95,6 +96,8 @@ enum Command {
     Watch(watch::Watch),
     Send(send::Send),
     React(react::React),
+    /// See what was sent, and stop all sending
+    Outbox(outbox::Outbox),
     /// Let strangers in, or not
     Pairing(pairing::Pairing),
     /// See and reload plugins
@@ -149,6 +152,7 @@ impl Cli {
             Command::Watch(watch) => watch.run(&global),
             Command::Send(send) => send.run(&global),
             Command::React(react) => react.run(&global),
+            Command::Outbox(outbox) => outbox.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),

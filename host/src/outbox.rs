@@ -404,3 +404,6 @@ fn fingerprint(request: &SendRequest) -> String {
     let said = format!("{said:?}");
     Sha256::digest(said.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

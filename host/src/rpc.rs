@@ -16,6 +16,7 @@ mod chats;
 mod journal;
 mod local;
 mod messages;
+mod outbox;
 mod pairing;
 mod plugins;
 mod react;
@@ -39,7 +40,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::attachments::Files;
 use crate::config::Config;
 use crate::judge;
-use crate::outbox;
+use crate::outbox as sending;
 use crate::readers::Readers;
 use crate::reload::Reloader;
 use crate::subscription::Hub;
@@ -58,8 +59,8 @@ pub struct Service {
     pub files: Arc<Files>,
     pub hub: Arc<Hub>,
     pub judge: mpsc::Sender<judge::Request>,
-    pub outbox: mpsc::Sender<outbox::Job>,
-    pub switch: Arc<outbox::switch::Switch>,
+    pub outbox: mpsc::Sender<sending::Job>,
+    pub switch: Arc<sending::switch::Switch>,
     pub reloader: Reloader,
     pub stats: Arc<judge::Stats>,
 }
@@ -165,6 +166,16 @@ const METHODS: &[Method] = &[
     Method::of_database("journal.explain", Lane::Read, journal::EXPLAIN)
         .gives::<wire::journal::Explanation<'_>>()
         .about("What became of one message, who decided, and why."),
+    Method::new("outbox.list", Lane::Read, outbox::LIST)
+        .gives::<wire::outbox::Outgoing<'_>>()
+        .about("What was sent and what waits to be sent, the newest first, without the texts."),
+    // Not in the lane of what they stop.
+    Method::new("outbox.pause", Lane::Control, outbox::PAUSE)
+        .gives::<wire::outbox::SendingPaused>()
+        .about("The owner's switch: hands nothing to Messages any more, also after a restart, until `outbox.resume`."),
+    Method::new("outbox.resume", Lane::Control, &[])
+        .gives::<wire::outbox::SendingResumed>()
+        .about("Lets messages leave again."),
     Method::new("plugins.list", Lane::Read, &[])
         .gives::<wire::plugins::Plugins<'_>>()
         .about("The policies, in the order in which they are asked."),
@@ -259,6 +270,9 @@ impl Service {
             "pairing.deny" => pairing::deny(self, &params).await,
             "pairing.revoke" => pairing::revoke(self, &params).await,
             "journal.explain" => journal::explain(self, &params).await,
+            "outbox.list" => outbox::list(self, &params).await,
+            "outbox.pause" => outbox::pause(self, &params).await,
+            "outbox.resume" => outbox::resume(self).await,
             "plugins.list" => plugins::list(self).await,
             "plugins.reload" => plugins::reload(self).await,
             "rpc.discover" => answer(&discover::document()),

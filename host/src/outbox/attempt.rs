@@ -255,7 +255,12 @@ impl Outbox {
         let what = if order.file.is_some() { "attachment" } else { "text" };
         let before =
             way.trace.handed.last().and_then(|handed| handed.before.as_ref()).map_or(RowId(0), |(row, _)| *row);
-        let ghost = order.chat.as_ref().and_then(|key| db.ghost(before, &target_keys(key)).ok().flatten());
+        let ghost = order.chat.as_ref().and_then(|key| {
+            let mut keys = target_keys(key);
+            // A chat of one service is named by it, but its handle is not.
+            keys.extend(way.place.chat.iter().filter(|chat| !chat.is_group).map(|chat| chat.identifier.clone()));
+            db.ghost(before, &keys).ok().flatten()
+        });
         Err(RpcError::may_have_completed(&match ghost {
             Some(row) => format!(
                 "Messages wrote an unjoined empty outgoing row ({row}) instead of the message: it was most likely not sent"

@@ -61,6 +61,7 @@ pub async fn status(service: &Service) -> Answer {
             state_dir: config.state_dir().display().to_string(),
             head: service.hub.head().map(|head| head.0),
             subscriptions: service.hub.subscriber_count(),
+            sending_paused: service.switch.paused().map(Into::into),
             held: probed.map_or(0, |(_, held)| held),
             verdicts: stats.verdicts.iter().map(|(verdict, count)| (verdict.as_str(), *count)).collect(),
             last_error: stats.last_error.as_deref(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::outbox::Paused;
 use super::plugins::Plugin;
 use crate::chatdb;
 
@@ -103,6 +104,9 @@ pub struct OwnState<'a> {
     pub head: Option<i64>,
     /// How many there are now.
     pub subscriptions: usize,
+    /// Where the owner paused sending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sending_paused: Option<Paused>,
     /// How many messages are held.
     pub held: i64,
     /// How often each verdict was given since the start.
