@@ -2,6 +2,8 @@
 //!
 //! `make test` runs a short form of each, `make soak` the long one.
 
+mod osascript;
+
 use std::collections::HashMap;
 use std::fmt;
 
