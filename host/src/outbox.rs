@@ -16,6 +16,7 @@ pub mod trace;
 pub mod unseen;
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -124,6 +125,8 @@ pub struct Outbox {
     /// The failure after which nothing may be handed to Messages until a restart.
     blocked: OnceCell<RpcError>,
     finished: Cell<u32>,
+    /// Sends whose end could not be written down. Answers among them would be fetched again and again.
+    unwritten: RefCell<BTreeSet<i64>>,
 }
 
 /// What is being sent.
@@ -147,7 +150,7 @@ impl Outbox {
             Vec::new()
         });
         let pace = RefCell::new(Pace::new(recent));
-        Outbox { parts, pace, blocked: OnceCell::new(), finished: Cell::new(0) }
+        Outbox { parts, pace, blocked: OnceCell::new(), finished: Cell::new(0), unwritten: RefCell::default() }
     }
 
     pub async fn run(self, mut jobs: mpsc::Receiver<Job>) {
@@ -213,7 +216,7 @@ impl Outbox {
             tracing::error!(%error, "the outbox could not be read");
             Vec::new()
         });
-        for record in records {
+        for record in records.into_iter().filter(|record| !self.unwritten.borrow().contains(&record.id)) {
             let Some(reply) = record.reply else { continue };
             let chat = chat_key(&reply.chat_guid).to_owned();
             let task = Task::Send(SendRequest {
@@ -356,6 +359,7 @@ impl Outbox {
     fn finish(&self, id: i64, state: State, outcome: &Value, trace: Option<&Trace>) {
         if let Err(error) = record::finish(self.parts.state.connection(), id, state, outcome, trace) {
             tracing::error!(%error, "how a send ended could not be written down");
+            self.unwritten.borrow_mut().insert(id);
         }
     }
 

@@ -33,7 +33,9 @@ fn sent_in_chat(client: &mut Client, chat: i64) -> usize {
 
 /// Meets the fault this many times, repeats each request with the daemon killed in between, and counts.
 fn meet(fault: &Fault, times: usize) {
-    let mut daemon = TestDaemon::new(&format!("send.timeout_seconds = 1\nsend.per_minute = 0\n{FRIENDS}"));
+    let mut daemon = TestDaemon::new(&format!(
+        "send.timeout_seconds = 1\nsend.per_minute = 0\nsend.per_chat_per_minute = 0\n{FRIENDS}"
+    ));
     let chat = daemon.receive_from(FRIEND, "hi").chat_id.unwrap().0;
     daemon.receive_from(OTHER_FRIEND, "hi");
     let request = |number: usize| {

@@ -66,3 +66,26 @@ async fn after_a_send_that_is_still_in_flight_everything_is_refused_until_a_rest
         assert!(said.contains("earlier send") && said.contains("restart imsgd"), "{said}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_whose_end_cannot_be_written_down_is_not_fetched_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_stop, stopping) = watch::channel(false);
+    let outbox = outbox(folder.path(), stopping);
+    let connection = outbox.parts.state.connection();
+    let reply = record::Reply { chat_guid: "any;-;+14155550199".to_owned(), text: "code".to_owned() };
+    let target = reply.chat_guid.clone();
+    let draft =
+        Draft { kind: Kind::Answer, target, idempotency_key: None, request: "reply".to_owned(), reply: Some(reply) };
+    record::insert(connection, &draft).unwrap();
+    connection.pragma_update(None, "query_only", true).unwrap();
+    let mut queue = Queue::default();
+    outbox.fetch_answers(&mut queue);
+    let Next::Go(entry) = queue.next(&mut Pace::default(), outbox.limits(), Timestamp::now()) else {
+        panic!("an answer waits")
+    };
+    // There is no judge that could cut it, so that it fails.
+    outbox.carry_out(&entry.task, entry.id).await.unwrap_err();
+    outbox.fetch_answers(&mut queue);
+    assert_eq!(queue.len(), 0);
+}
