@@ -175,6 +175,27 @@ export interface Methods {
     result: Explanation;
   };
   /**
+   * What was sent and what waits to be sent, the newest first, without the texts.
+   */
+  "outbox.list": {
+    params: OutboxListParams;
+    result: Outgoing;
+  };
+  /**
+   * The owner's switch: hands nothing to Messages any more, also after a restart, until `outbox.resume`.
+   */
+  "outbox.pause": {
+    params: OutboxPauseParams;
+    result: SendingPaused;
+  };
+  /**
+   * Lets messages leave again.
+   */
+  "outbox.resume": {
+    params: Record<string, never>;
+    result: SendingResumed;
+  };
+  /**
    * The policies, in the order in which they are asked.
    */
   "plugins.list": {
@@ -337,6 +358,10 @@ export interface DaemonState {
   subscriptions: number;
   consumers: Consumer[];
   /**
+   * Where the owner paused sending.
+   */
+  sending_paused?: OutboxPause;
+  /**
    * How many messages are held.
    */
   held: number;
@@ -394,6 +419,13 @@ export interface Consumer {
    * When its place was last kept.
    */
   moved_at: string;
+}
+/**
+ * The owner's pause: nothing is handed to Messages.
+ */
+export interface OutboxPause {
+  since: string;
+  reason?: string;
 }
 /**
  * A state.db that was damaged: a new one was begun, and who was paired has to be approved again.
@@ -1568,6 +1600,88 @@ export interface Decider {
   version: string;
 }
 /**
+ * Parameters of `outbox.list`.
+ */
+export interface OutboxListParams {
+  /**
+   * How many. Default: 50. At least 1. At most 500.
+   */
+  limit?: number;
+  /**
+   * Only those in this state. Default: "all".
+   */
+  state?: "all" | "queued" | "handed" | "seen" | "failed" | "unconfirmed";
+  /**
+   * Only those before this `id`: the next page. At least 1.
+   */
+  before?: number;
+}
+/**
+ * What was sent and is to be sent, the newest first.
+ */
+export interface Outgoing {
+  sends: OutboxRecord[];
+  /**
+   * Where the owner paused sending.
+   */
+  paused?: OutboxPause;
+}
+/**
+ * One send, as it is written down. Never its text.
+ */
+export interface OutboxRecord {
+  id: number;
+  /**
+   * `queued`: nothing was handed to Messages. `handed`: something was, and its row is waited for. `seen`: all of it
+   * is in the database. `failed`: it surely did not leave. `unconfirmed`: nobody knows.
+   */
+  state: "queued" | "handed" | "seen" | "failed" | "unconfirmed";
+  /**
+   * `answer` is a policy's answer to a stranger.
+   */
+  kind: "send" | "answer" | "reaction";
+  /**
+   * The chat by its guid or identifier, else the recipient. Absent for what an older version wrote down.
+   */
+  target?: string;
+  created_at: string;
+  updated_at: string;
+  /**
+   * Rows that were seen of it.
+   */
+  message_ids: number[];
+  /**
+   * Why it failed or is not confirmed.
+   */
+  error?: string;
+}
+/**
+ * Parameters of `outbox.pause`.
+ */
+export interface OutboxPauseParams {
+  /**
+   * What clients are told, in 200 characters at most.
+   */
+  reason?: string;
+}
+/**
+ * Sending was paused.
+ */
+export interface SendingPaused {
+  ok: boolean;
+  paused: OutboxPause;
+}
+/**
+ * Sending goes on.
+ */
+export interface SendingResumed {
+  ok: boolean;
+  /**
+   * False where it went on all the time.
+   */
+  was_paused: boolean;
+}
+/**
  * The policies, in the order in which they are asked.
  */
 export interface Plugins {
@@ -1851,9 +1965,10 @@ export interface DeliveryFailure {
    */
   retry_safe: boolean;
   /**
-   * `not_started`: it surely did not leave. `may_have_completed`: nobody can know.
+   * `not_started`: it surely did not leave. `may_have_completed`: nobody can know. `still_in_flight`: it may still
+   * leave, and nothing else does until imsgd is restarted.
    */
-  disposition: "not_started" | "may_have_completed";
+  disposition: "not_started" | "may_have_completed" | "still_in_flight";
   transport: "applescript" | "bridge_v2";
   operation: string;
   /**

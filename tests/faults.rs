@@ -4,6 +4,7 @@
 
 mod chatdb;
 mod limits;
+mod osascript;
 mod peers;
 mod plugin;
 mod statedb;

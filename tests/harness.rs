@@ -12,7 +12,7 @@ mod small;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-pub use client::Client;
+pub use client::{Client, Refusal};
 pub use daemon::TestDaemon;
 pub use guests::{HOSTILE, hostile_build, wrong_components};
 pub use home::{Home, Stdio, signal};

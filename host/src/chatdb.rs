@@ -54,7 +54,7 @@ pub use schedule::Scheduled;
 pub use search::{Search, TextMatch};
 
 pub use schema::{Features, Schema, Table};
-pub use sent::{KnownService, SendStatus};
+pub use sent::{Among, KnownService, SendStatus, text_key};
 pub use stats::{ChatName, MediaCount, MediaStats, Stats, StatsQuery};
 
 use load::Loader;

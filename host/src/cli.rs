@@ -12,6 +12,7 @@ mod failure;
 mod help;
 mod lines;
 mod look;
+mod outbox;
 mod pairing;
 mod plugin;
 mod react;
@@ -98,6 +99,8 @@ enum Command {
     Watch(watch::Watch),
     Send(send::Send),
     React(react::React),
+    /// See what was sent, and stop all sending
+    Outbox(outbox::Outbox),
     /// Let strangers in, or not
     Pairing(pairing::Pairing),
     /// See whose place in the stream is kept
@@ -154,6 +157,7 @@ impl Cli {
             Command::Watch(watch) => watch.run(&global),
             Command::Send(send) => send.run(&global),
             Command::React(react) => react.run(&global),
+            Command::Outbox(outbox) => outbox.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Consumers(consumers) => consumers.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),

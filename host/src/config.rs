@@ -96,6 +96,27 @@ pub struct Send {
     pub timeout_seconds: u64,
     /// Where files to send are copied to, so that Messages may read them.
     pub staging_dir: Option<PathBuf>,
+    /// To whom messages may leave: `"everybody"`, `"known"` for chats in which somebody else has written, or a list with
+    /// entries as in `policy.allow_from`.
+    pub allow_to: AllowTo,
+    /// Messages to one chat within a minute; what is more waits its turn. 0 for no limit.
+    pub per_chat_per_minute: u32,
+    /// Messages to all chats within a minute; what is more waits its turn. 0 for no limit.
+    pub per_minute: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum AllowTo {
+    Word(Everybody),
+    List(Vec<String>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Everybody {
+    Everybody,
+    Known,
 }
 
 /// The keys of the bundled policies; each has its own default.
@@ -296,8 +317,11 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
-        if crate::address::Normalizer::new(&self.messages.region).is_none() {
+        let Some(normalizer) = crate::address::Normalizer::new(&self.messages.region) else {
             return Err(format!("messages.region: `{}` is not the code of a region, as `US` is", self.messages.region));
+        };
+        if let Err(detail) = crate::outbox::allow::check(&self.send.allow_to, &normalizer) {
+            return Err(format!("send.allow_to: {detail}"));
         }
         if matches!(self.messages.contacts, ContactsFolder::Off(true)) {
             return Err("messages.contacts: must be a folder, or false".to_owned());
@@ -474,6 +498,14 @@ fn absolute(path: &Path) -> PathBuf {
 /// Where Messages keeps files, beside its database.
 const MESSAGES_FOLDERS: [&str; 2] = ["Attachments", "StickerCache"];
 
+/// A person's fastest: two seconds for each message. An answer of ten pieces leaves at once, also the third in a minute;
+/// two bots that answer each other do not.
+const PER_CHAT_PER_MINUTE: u32 = 30;
+
+/// Apple publishes no limit, and is said to flag accounts that write to many people in a short time. One a second over a
+/// whole minute is about what Messages itself can do through AppleScript.
+const PER_MINUTE: u32 = 60;
+
 const DEFAULT_DB: &str = "~/Library/Messages/chat.db";
 const DEFAULT_CONTACTS: &str = "~/Library/Application Support/AddressBook";
 
@@ -506,7 +538,13 @@ impl Default for Server {
 
 impl Default for Send {
     fn default() -> Send {
-        Send { timeout_seconds: 150, staging_dir: None }
+        Send {
+            timeout_seconds: 150,
+            staging_dir: None,
+            allow_to: AllowTo::Word(Everybody::Everybody),
+            per_chat_per_minute: PER_CHAT_PER_MINUTE,
+            per_minute: PER_MINUTE,
+        }
     }
 }
 

@@ -21,6 +21,8 @@ use crate::consumers::Consumers;
 use crate::contacts::{self, Contacts};
 use crate::journal;
 use crate::judge::{self, Judge, Settings};
+use crate::outbox::switch::Switch;
+use crate::outbox::unseen::Unseen;
 use crate::outbox::{self, Outbox};
 use crate::plugin::PluginEngine;
 use crate::readers::Readers;
@@ -136,9 +138,12 @@ impl Daemon {
     pub fn start(config: Config, overrides: Overrides, role: Role) -> anyhow::Result<Daemon> {
         let state_dir = config.state_dir();
         let state_path = state_dir.join("state.db");
-        let (state, (place, passed, lost)) = state::open(&state_path, |state| {
-            Ok((state.tail()?, journal::newest(state.connection(), LANDMARKS)?, state::lost(state)?))
+        let (state, (place, passed, lost, switch, unseen)) = state::open(&state_path, |state| {
+            let connection = state.connection();
+            let (switch, unseen) = (Switch::load(&state_path, connection)?, Unseen::load(connection)?);
+            Ok((state.tail()?, journal::newest(connection, LANDMARKS)?, state::lost(state)?, switch, unseen))
         })?;
+        let (switch, unseen) = (Arc::new(switch), Arc::new(unseen));
         let chatdb = config.messages.db.clone();
         let engine =
             PluginEngine::new().map_err(|error| anyhow::anyhow!("the plugin engine did not start: {error}"))?;
@@ -162,6 +167,7 @@ impl Daemon {
             chatdb_path: chatdb.clone(),
             outbox_wake: wake.clone(),
             stats: stats.clone(),
+            unseen: unseen.clone(),
         });
         let runtime = tokio::runtime::Handle::current();
         let judge = spawn("judge", move || judge.run(&runtime, asked, arrived))?;
@@ -173,7 +179,13 @@ impl Daemon {
             contacts: contacts.clone(),
         })?;
         let readers = Arc::new(Readers::new(&chatdb, &state_path, contacts));
-        let outlets = Outlets { judge: rows, requests: requests.clone(), hub: hub.clone(), readers: readers.clone() };
+        let outlets = Outlets {
+            judge: rows,
+            requests: requests.clone(),
+            hub: hub.clone(),
+            readers: readers.clone(),
+            unseen: unseen.clone(),
+        };
         let unused = match role {
             Role::Errand => Some(outlets),
             Role::Serve | Role::Watch => {
@@ -182,16 +194,18 @@ impl Daemon {
                 None
             }
         };
-        let outbox = Outbox {
+        let outbox = Outbox::new(outbox::Parts {
             state: StateDb::open(&state_path)?,
             chatdb: chatdb.clone(),
             judge: requests.clone(),
             hub: hub.clone(),
             config: config.clone(),
+            switch: switch.clone(),
+            unseen,
             wake,
             answers_strangers: role == Role::Serve,
             stop: stopping,
-        };
+        });
         let outbox = spawn_outbox(outbox, job_queue)?;
         let files = Arc::new(Files::new(config.clone()));
         let consumers = Arc::new(Consumers::new(move || StateDb::open(&state_path)));
@@ -204,6 +218,7 @@ impl Daemon {
             consumers,
             judge: requests,
             outbox: jobs,
+            switch,
             reloader,
             stats,
             subscriptions,

@@ -25,6 +25,7 @@ use crate::chatdb::ChatDb;
 use crate::journal::{self, Entry};
 use crate::message::{Arrival, Change, ChatId, Message, RowId};
 use crate::outbox::record;
+use crate::outbox::unseen::Unseen;
 use crate::place::{Place, Reset, ResetKind};
 use crate::policy::{Failure, Hold, Inbound, Verdict, judge};
 use crate::state::{Batch, StateDb};
@@ -129,6 +130,7 @@ pub struct Judge {
     early: Vec<Request>,
     outbox_wake: Arc<tokio::sync::Notify>,
     stats: Arc<Stats>,
+    unseen: Arc<Unseen>,
 }
 
 /// Counters that `status` shows.
@@ -168,6 +170,7 @@ pub struct Parts {
     pub chatdb_path: PathBuf,
     pub outbox_wake: Arc<tokio::sync::Notify>,
     pub stats: Arc<Stats>,
+    pub unseen: Arc<Unseen>,
 }
 
 /// When a row is judged.
@@ -205,6 +208,7 @@ impl Judge {
             early: Vec::new(),
             outbox_wake: parts.outbox_wake,
             stats: parts.stats,
+            unseen: parts.unseen,
         }
     }
 
@@ -290,10 +294,9 @@ impl Judge {
             (None, false) => {}
             (None, true) => round.batch.entries.push(self.unjoined(row)),
             (Some(_), false) => {
-                self.echoes.note(message, &self.settings.normalizer);
                 round.events.push(Arc::new(Published::new(message.clone(), None, round.place.clone())));
             }
-            (Some(_), true) => match self.echoes.take(message, &self.settings.normalizer) {
+            (Some(_), true) => match self.echo_of(message) {
                 Some(own) => round.batch.entries.push(self.echo(row, &own)),
                 None => self.step_inbound(row, if is_late { Turn::Late } else { Turn::InOrder }, round),
             },
@@ -366,12 +369,6 @@ impl Judge {
     }
 
     /// Our own words, which the chat has once already.
-    fn echo(&self, row: &Arrived, own: &str) -> Entry {
-        let sender = self.settings.normalizer.comparable(&row.message.sender);
-        let reason = Some(format!("the echo of our own message {own}"));
-        Entry { verdict: journal::ECHO.to_owned(), reason, ..blank_entry(row, &sender) }
-    }
-
     fn unjoined(&self, row: &Arrived) -> Entry {
         let sender = self.settings.normalizer.comparable(&row.message.sender);
         let reason = Some("never joined to a chat by Messages".to_owned());

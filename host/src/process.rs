@@ -41,7 +41,7 @@ pub struct Ended {
     pub complained: String,
 }
 
-/// A child that did not end by itself. None of it is left when this is returned.
+/// A child that did not end by itself. None of it is left when this is returned, but for [`Error::StillRunning`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("could not be started: {0}")]
@@ -52,7 +52,13 @@ pub enum Error {
     Lost(#[source] io::Error),
     #[error("did not end within {} seconds and was stopped", .0.as_secs_f32())]
     TimedOut(Duration),
+    #[error("did not end within {} seconds, and not when it was killed", .0.as_secs_f32())]
+    StillRunning(Duration),
 }
+
+/// How long the end of a killed process is waited for. It comes at once, unless the kernel holds the process, on a
+/// network volume that is gone, say.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Starts `program` and waits for its end. Where nobody waits any more, its group is killed.
 pub async fn run<A: AsRef<OsStr>>(
@@ -77,8 +83,7 @@ pub async fn run<A: AsRef<OsStr>>(
         }
         Ok(Err(error)) => {
             drop(group);
-            let _ = child.wait().await;
-            Err(error)
+            Err(if is_gone(&mut child, GONE_WITHIN).await { error } else { Error::StillRunning(limit.time) })
         }
         Err(_) => {
             if let Some(grace) = limit.grace {
@@ -87,8 +92,8 @@ pub async fn run<A: AsRef<OsStr>>(
                 tokio::time::sleep(grace).await;
             }
             drop(group);
-            let _ = child.wait().await;
-            Err(Error::TimedOut(limit.time))
+            let is_gone = is_gone(&mut child, GONE_WITHIN).await;
+            Err(if is_gone { Error::TimedOut(limit.time) } else { Error::StillRunning(limit.time) })
         }
     }
 }
@@ -109,6 +114,10 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
     }
+}
+
+async fn is_gone(child: &mut Child, within: Duration) -> bool {
+    tokio::time::timeout(within, child.wait()).await.is_ok()
 }
 
 async fn to_its_end(child: &mut Child, talk: Talk<'_>) -> Result<Ended, Error> {
@@ -227,6 +236,14 @@ mod tests {
     async fn of_a_child_that_says_too_much_the_beginning_is_kept() {
         let much = shell("head -c 1000000 /dev/zero | tr '\\0' x", Talk::Tell(b""), limit(30_000)).await.unwrap();
         assert_eq!(much.said.len(), KEPT);
+    }
+
+    #[tokio::test]
+    async fn a_process_that_nothing_ends_is_not_waited_for_for_ever() {
+        let mut child = Command::new("sleep").arg("600").kill_on_drop(true).spawn().unwrap();
+        assert!(!is_gone(&mut child, Duration::from_millis(50)).await);
+        child.start_kill().unwrap();
+        assert!(is_gone(&mut child, Duration::from_secs(30)).await);
     }
 
     #[tokio::test]

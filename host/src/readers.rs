@@ -85,6 +85,17 @@ impl Readers {
         self.idle.lock().retain(|reader| reader.chatdb.is_current());
     }
 
+    /// Runs `read` with a connection to state.db alone, which needs no chat.db.
+    pub async fn with_state<R: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&StateDb) -> R + Send + 'static,
+    ) -> Result<R, RpcError> {
+        let _permit = self.permits.acquire().await.map_err(|_| RpcError::busy("server is shutting down"))?;
+        let path = self.state.clone();
+        let task = tokio::task::spawn_blocking(move || Ok(read(&StateDb::open(&path)?)));
+        task.await.map_err(RpcError::internal)?
+    }
+
     fn take(&self) -> Result<Reader, RpcError> {
         let idle = self.idle.lock().pop();
         match idle.filter(|reader| reader.chatdb.is_current()) {

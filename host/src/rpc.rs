@@ -17,6 +17,7 @@ mod consumers;
 mod journal;
 mod local;
 mod messages;
+mod outbox;
 mod pairing;
 mod plugins;
 mod react;
@@ -41,7 +42,7 @@ use crate::attachments::Files;
 use crate::config::Config;
 use crate::consumers::Consumers;
 use crate::judge;
-use crate::outbox;
+use crate::outbox as sending;
 use crate::readers::Readers;
 use crate::reload::Reloader;
 use crate::state;
@@ -62,7 +63,8 @@ pub struct Service {
     pub hub: Arc<Hub>,
     pub consumers: Arc<Consumers>,
     pub judge: mpsc::Sender<judge::Request>,
-    pub outbox: mpsc::Sender<outbox::Job>,
+    pub outbox: mpsc::Sender<sending::Job>,
+    pub switch: Arc<sending::switch::Switch>,
     pub reloader: Reloader,
     pub stats: Arc<judge::Stats>,
     /// Places of subscriptions, over all connections.
@@ -181,6 +183,16 @@ const METHODS: &[Method] = &[
     Method::of_database("journal.explain", Lane::Read, journal::EXPLAIN)
         .gives::<wire::journal::Explanation<'_>>()
         .about("What became of one message, who decided, and why."),
+    Method::new("outbox.list", Lane::Read, outbox::LIST)
+        .gives::<wire::outbox::Outgoing<'_>>()
+        .about("What was sent and what waits to be sent, the newest first, without the texts."),
+    // Not in the lane of what they stop.
+    Method::new("outbox.pause", Lane::Control, outbox::PAUSE)
+        .gives::<wire::outbox::SendingPaused>()
+        .about("The owner's switch: hands nothing to Messages any more, also after a restart, until `outbox.resume`."),
+    Method::new("outbox.resume", Lane::Control, &[])
+        .gives::<wire::outbox::SendingResumed>()
+        .about("Lets messages leave again."),
     Method::new("plugins.list", Lane::Read, &[])
         .gives::<wire::plugins::Plugins<'_>>()
         .about("The policies, in the order in which they are asked."),
@@ -277,6 +289,9 @@ impl Service {
             "consumers.list" => consumers::list(self).await,
             "consumers.remove" => consumers::remove(self, &params).await,
             "journal.explain" => journal::explain(self, &params).await,
+            "outbox.list" => outbox::list(self, &params).await,
+            "outbox.pause" => outbox::pause(self, &params).await,
+            "outbox.resume" => outbox::resume(self).await,
             "plugins.list" => plugins::list(self).await,
             "plugins.reload" => plugins::reload(self).await,
             "rpc.discover" => answer(&discover::document()),

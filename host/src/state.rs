@@ -29,8 +29,10 @@ const WAL_BYTES: i64 = 8 << 20;
 
 /// The schema, step by step: a file has had as many of them as its `user_version` says, and gets the rest when it is
 /// opened. A step that was released is never changed.
-const STEPS: &[&[&str]] =
-    &[&[SCHEMA, journal::SCHEMA, record::SCHEMA], &[journal::SCHEMA_2, consumers::SCHEMA, damage::SCHEMA_2]];
+const STEPS: &[&[&str]] = &[
+    &[SCHEMA, journal::SCHEMA, record::SCHEMA],
+    &[journal::SCHEMA_2, record::SCHEMA_2, consumers::SCHEMA, damage::SCHEMA_2],
+];
 
 const SCHEMA: &str = "
 CREATE TABLE tail (

@@ -11,11 +11,13 @@ use tokio::sync::mpsc;
 mod arrival;
 mod changes;
 mod landmarks;
+mod ours;
 mod recent;
 
 use crate::chatdb::{self, ChatDb, TailRow};
 use crate::judge::{Arrived, FromTail, Request, StartAt};
 use crate::message::{Arrival, RowId};
+use crate::outbox::unseen::{Pieces, Unseen};
 use crate::place::ResetKind;
 use crate::readers::Readers;
 use crate::subscription::Hub;
@@ -54,6 +56,7 @@ pub struct Outlets {
     pub requests: mpsc::Sender<Request>,
     pub hub: Arc<Hub>,
     pub readers: Arc<Readers>,
+    pub unseen: Arc<Unseen>,
 }
 
 impl Outlets {
@@ -176,9 +179,10 @@ impl Tail {
         }
         loop {
             let after = self.place.as_ref().map_or(RowId(0), |(place, _)| *place);
+            let pieces = self.outlets.unseen.pieces();
             let rows = db.rows_after(after, PAGE)?;
             let is_full = rows.len() == PAGE;
-            let (ready, is_blocked) = self.ready(rows, arrivals, head_since);
+            let (ready, is_blocked) = self.ready(db, rows, &pieces, arrivals, head_since)?;
             for row in &ready {
                 self.landmarks.pass(row.message.id, &row.message.guid);
             }
@@ -197,22 +201,24 @@ impl Tail {
     /// The rows before the first that still waits for some of itself, and whether there is one.
     fn ready(
         &mut self,
+        db: &ChatDb,
         rows: Vec<TailRow>,
+        pieces: &Pieces,
         arrivals: &mut Arrivals,
         head_since: &mut Option<(RowId, Instant)>,
-    ) -> (Vec<Arrived>, bool) {
+    ) -> Result<(Vec<Arrived>, bool), chatdb::Error> {
         let now = Timestamp::now();
         let mut ready = Vec::with_capacity(rows.len());
         for row in rows {
             let id = row.message.id;
-            if !row.complete && arrivals.is_new(id) {
+            if arrivals.is_new(id) && (!row.complete || ours::may_become_ours(db, &row.message, pieces)?) {
                 let since = match *head_since {
                     Some((waiting, since)) if waiting == id => since,
                     _ => Instant::now(),
                 };
                 *head_since = Some((id, since));
                 if since.elapsed() < SETTLE {
-                    return (ready, true);
+                    return Ok((ready, true));
                 }
                 if row.message.chat.is_none() && self.late.len() < LATE_JOINS {
                     self.late.push((id, since));
@@ -226,7 +232,7 @@ impl Tail {
             ready.push(Arrived { message: Arc::new(row.message), arrival, seen_at: now, change: None });
         }
         *head_since = None;
-        (ready, false)
+        Ok((ready, false))
     }
 
     /// Rows that were given up for want of a chat and have one now.

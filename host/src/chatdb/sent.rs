@@ -4,6 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
 use super::load::Loader;
@@ -11,7 +12,7 @@ use super::row::{self, MessageRow, integer, str};
 use super::schema::Table;
 use super::{ChatDb, Error};
 use crate::decode::date;
-use crate::message::{Chat, Message, RowId};
+use crate::message::{Chat, ChatId, Message, RowId};
 
 /// The service on which an address is known to be reachable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,22 @@ pub enum KnownService {
     IMessage,
     Sms,
 }
+
+/// Which outgoing rows may be what was sent.
+#[derive(Clone, Copy)]
+pub struct Among<'a> {
+    pub after: RowId,
+    /// Not sent later than this.
+    pub until: Option<Timestamp>,
+    /// Whether the message with this guid is known to be another send's.
+    pub is_taken: &'a dyn Fn(&str) -> bool,
+}
+
+/// The two rows of a message to ourselves are written one right after the other, but others may come between them.
+const TWIN_ROWS: i64 = 1000;
+
+/// And they have the same date, but for the time that the way through the network takes.
+const TWIN_SECONDS: i64 = 60;
 
 /// What became of a row that was sent. Columns that the database lacks read as 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,26 +69,59 @@ impl ChatDb {
         })
     }
 
-    /// The newest outgoing message after row `after` in `chat` with this text.
-    pub fn sent_text(&self, after: RowId, chat: &Chat, text: &str) -> Result<Option<Message>, Error> {
-        let wanted = comparable(text);
+    /// The newest outgoing message in `chat` whose text has this key (see [`text_key`]).
+    pub fn sent_text(&self, among: &Among<'_>, chat: &Chat, key: &str) -> Result<Option<Message>, Error> {
         self.read("look for a sent message", || {
-            let mut found = outgoing(self, after, chat, |row| comparable(&row.message.text) == wanted)?;
+            let mut found = outgoing(self, among, chat, |row| text_key(&row.message.text) == key)?;
             found.truncate(1);
             Loader::new(self).fill(&mut found)?;
             Ok(found.pop().map(|row| row.message))
         })
     }
 
-    /// The one outgoing message after row `after` in `chat` that has the file at `path` attached. Two are none: which
-    /// of them it is cannot be known.
-    pub fn sent_file(&self, after: RowId, chat: &Chat, path: &Path) -> Result<Option<Message>, Error> {
+    /// The one outgoing message in `chat` that has the file at `path` attached. Two are none: which of them it is
+    /// cannot be known.
+    pub fn sent_file(&self, among: &Among<'_>, chat: &Chat, path: &Path) -> Result<Option<Message>, Error> {
         self.read("look for a sent file", || {
-            let mut found = outgoing(self, after, chat, |row| row.has_attachments)?;
+            let mut found = outgoing(self, among, chat, |row| row.has_attachments)?;
             Loader::new(self).fill(&mut found)?;
             let is_wanted = |message: &Message| message.attachments.iter().any(|file| is_at(&file.filename, path));
             let mut found = found.into_iter().map(|row| row.message).filter(is_wanted);
             Ok(found.next().filter(|_| found.next().is_none()))
+        })
+    }
+
+    /// The outgoing message in `chat` with the text of `row` that was written closest to it, [`TWIN_ROWS`] away at
+    /// most and within [`TWIN_SECONDS`]: what the row is the twin of, where both are in a chat with ourselves.
+    pub fn own_twin(&self, row: &Message, is_taken: &dyn Fn(&str) -> bool) -> Result<Option<Message>, Error> {
+        let Some(chat) = &row.chat else { return Ok(None) };
+        let key = text_key(&row.text);
+        let is_near = |other: &Message| {
+            let apart = other.sent_at.duration_since(row.sent_at).as_secs().abs();
+            (other.id.0 - row.id.0).abs() <= TWIN_ROWS && apart <= TWIN_SECONDS
+        };
+        let after = RowId(row.id.0.saturating_sub(TWIN_ROWS + 1));
+        self.read("look for the twin of a message", || {
+            let among = Among { after, until: None, is_taken };
+            let found =
+                outgoing(self, &among, chat, |other| is_near(&other.message) && text_key(&other.message.text) == key)?;
+            Ok(found.into_iter().map(|row| row.message).min_by_key(|other| (other.id.0 - row.id.0).abs()))
+        })
+    }
+
+    /// Whether anybody else has ever written in one of `chats`.
+    pub fn has_inbound(&self, chats: &[ChatId]) -> Result<bool, Error> {
+        self.read("look for a message of somebody else", || {
+            let mut statement = self.prepare(
+                "SELECT 1 FROM chat_message_join j CROSS JOIN message m ON m.ROWID = j.message_id
+                 WHERE j.chat_id = ?1 AND m.is_from_me = 0 LIMIT 1",
+            )?;
+            for chat in chats {
+                if statement.exists([chat.0])? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         })
     }
 
@@ -166,7 +216,7 @@ impl SendStatus {
 /// Outgoing rows of `chat` that are `wanted`, newest first.
 fn outgoing(
     db: &ChatDb,
-    after: RowId,
+    among: &Among<'_>,
     chat: &Chat,
     wanted: impl Fn(&MessageRow) -> bool,
 ) -> rusqlite::Result<Vec<MessageRow>> {
@@ -177,20 +227,23 @@ fn outgoing(
         row::JOINS
     );
     let mut statement = db.prepare(&sql)?;
-    let mut rows = statement.query(params![chat.id.0, after.0])?;
+    let mut rows = statement.query(params![chat.id.0, among.after.0])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let row = MessageRow::read_in(chat.id, row);
-        if !row.is_tapback() && wanted(&row) {
+        let is_among = among.until.is_none_or(|until| row.message.sent_at <= until);
+        if !row.is_tapback() && is_among && wanted(&row) && !(among.is_taken)(&row.message.guid) {
             found.push(row);
         }
     }
     Ok(found)
 }
 
-/// Messages may store another normalization than it was given, and trims what it sends.
-fn comparable(text: &str) -> String {
-    text.trim().nfc().collect()
+/// Tells one text from another without keeping it. Messages may store another normalization than it was given, and
+/// trims what it sends.
+pub fn text_key(text: &str) -> String {
+    let comparable: String = text.trim().nfc().collect();
+    Sha256::digest(comparable.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether `filename`, as the attachment table has it, names `path`. The home folder in `~/…` is not resolved: paths

@@ -8,7 +8,7 @@ use super::look::{FAINT, NAME, paint};
 const GROUPS: &[(&str, &[&str])] = &[
     ("Begin here", &["demo", "status", "serve", "rpc"]),
     ("Read", &["chats", "history", "search", "watch", "group", "attachments", "scheduled", "stats", "chat-background"]),
-    ("Write", &["send", "react"]),
+    ("Write", &["send", "react", "outbox"]),
     ("Decide who gets through", &["pairing", "why", "plugin", "config"]),
     ("People", &["account", "whois", "nickname"]),
     ("And more", &["completions", "sim", "help"]),

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::look::{self, NAME, paint};
-use super::{Global, Where, client, plugin, print};
+use super::{Global, Where, client, outbox, plugin, print};
 use crate::chatdb::ChatDb;
 use crate::cli::lines::text;
 use crate::config::Config;
@@ -138,6 +138,9 @@ fn screen(answer: &Option<Value>, config: &Config, problem: Option<&str>) -> Str
     let mut counts: Vec<String> = verdicts.iter().map(|(name, count)| format!("{count} {name}")).collect();
     counts.sort_unstable();
     line("judged", if counts.is_empty() { "nothing yet".to_owned() } else { counts.join(", ") });
+    if let Some(paused) = outbox::paused(&own["sending_paused"]) {
+        line("sending", format!("{paused}; `imsgd outbox resume` ends that"));
+    }
     line("held", own["held"].to_string());
     if let Some(error) = own["last_error"].as_str() {
         line("problem", error.to_owned());

@@ -2,39 +2,62 @@
 
 use std::collections::VecDeque;
 
+use super::{Arrived, Judge, blank_entry};
 use crate::address::Normalizer;
-use crate::message::{ChatId, Message};
+use crate::journal::{self, Entry};
+use crate::message::Message;
+use crate::outbox::unseen;
 
-/// Own messages to ourselves whose echo may still come. It comes within a moment, so a few are enough.
+/// Own messages whose echo has come. Another one with the same words is looked for within a thousand rows; more of
+/// ourselves than these do not come together.
 const REMEMBERED: usize = 64;
 
-/// Own messages in the chat with ourselves.
+/// Own messages in the chat with ourselves that have had their echo.
 #[derive(Default)]
 pub(super) struct Echoes {
-    own: VecDeque<Own>,
-}
-
-struct Own {
-    chat: ChatId,
-    guid: String,
-    text: String,
+    had: VecDeque<String>,
 }
 
 impl Echoes {
-    /// Remembers an own message, if it is one to ourselves.
-    pub(super) fn note(&mut self, message: &Message, normalizer: &Normalizer) {
-        let Some(chat) = message.chat.as_ref().filter(|_| is_to_ourselves(message, normalizer)) else { return };
-        if self.own.len() == REMEMBERED {
-            self.own.pop_front();
+    fn note(&mut self, own: &str) {
+        if self.had.len() == REMEMBERED {
+            self.had.pop_front();
         }
-        self.own.push_back(Own { chat: chat.id, guid: message.guid.clone(), text: message.text.clone() });
+        self.had.push_back(own.to_owned());
+    }
+}
+
+impl Judge {
+    /// What `message` is the echo of, in words. Its own row may stand before it or behind it, be there from before a
+    /// restart, or not be there yet.
+    pub(super) fn echo_of(&mut self, message: &Message) -> Option<String> {
+        if !is_to_ourselves(message, &self.settings.normalizer) {
+            return None;
+        }
+        let had = std::mem::take(&mut self.echoes.had);
+        let own = self.with_chatdb(|db| db.own_twin(message, &|guid| had.iter().any(|known| known == guid)));
+        self.echoes.had = had;
+        match own {
+            Ok(Some(own)) => {
+                self.echoes.note(&own.guid);
+                Some(format!("our own message {}", own.guid))
+            }
+            Ok(None) => {
+                let is_ours = unseen::may_be(&self.unseen.pieces(), message);
+                is_ours.then(|| "our own message, which Messages has not written yet".to_owned())
+            }
+            Err(error) => {
+                // Nobody but us writes there, and what we wrote must not come back as an order.
+                tracing::warn!(%error, "the own row of a message to ourselves could not be looked for");
+                Some("our own message, which could not be looked for".to_owned())
+            }
+        }
     }
 
-    /// The guid of the own message that `message` is the echo of. Each has one.
-    pub(super) fn take(&mut self, message: &Message, normalizer: &Normalizer) -> Option<String> {
-        let chat = message.chat.as_ref().filter(|_| !self.own.is_empty() && is_to_ourselves(message, normalizer))?;
-        let at = self.own.iter().position(|own| own.chat == chat.id && own.text == message.text)?;
-        self.own.remove(at).map(|own| own.guid)
+    pub(super) fn echo(&self, row: &Arrived, own: &str) -> Entry {
+        let sender = self.settings.normalizer.comparable(&row.message.sender);
+        let reason = Some(format!("the echo of {own}"));
+        Entry { verdict: journal::ECHO.to_owned(), reason, ..blank_entry(row, &sender) }
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Outcome {
     NotStarted(String),
     /// Messages may have taken it.
     Uncertain(String),
+    /// The child could not be ended, and may still do it.
+    StillRunning(String),
 }
 
 /// Messages raises this where it finds no such chat.
@@ -92,6 +94,7 @@ pub async fn run(program: &Path, script: &str, arguments: &[String], limit: Dura
         Err(process::Error::NotStarted(error)) => {
             Outcome::NotStarted(format!("could not start {}: {error}", program.display()))
         }
+        Err(error @ process::Error::StillRunning(_)) => Outcome::StillRunning(format!("osascript {error}")),
         Err(error) => Outcome::Uncertain(format!("osascript {error}")),
     }
 }

@@ -7,8 +7,11 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::Outbox;
 use super::applescript::{self, Outcome};
+use super::target::Place;
+use super::trace::Trace;
+use super::{Outbox, allow, record};
+use crate::address::Normalizer;
 use crate::chatdb::{ChatDb, OwnTapback};
 use crate::decode::tapback;
 use crate::message::{Chat, ChatId, RowId, TapbackKind};
@@ -16,6 +19,7 @@ use crate::rpc::error::RpcError;
 use crate::rpc::failure::Disposition;
 use crate::rpc::wire;
 use crate::rpc::wire::send::Reacted;
+use crate::state::notice;
 use crate::transport::is_set;
 
 /// How long the row of a tapback is waited for.
@@ -126,16 +130,26 @@ end waitForElement
 "#;
 
 impl Outbox {
-    pub(super) async fn react(&mut self, react: &React) -> Result<Value, RpcError> {
-        let config = self.config.load_full();
-        let db = ChatDb::open(&self.chatdb)?;
+    pub(super) async fn react(&self, react: &React, id: i64) -> Result<Value, RpcError> {
+        let config = self.parts.config.load_full();
+        let db = ChatDb::open(&self.parts.chatdb)?;
         let chat = chat_of(&db, react.chat)?;
+        self.permit(&chat, &db)?;
         let before = db.max_rowid()?;
         let limit = Duration::from_secs(config.send.timeout_seconds);
-        let outcome = self.unless_stopped(press(&config.messages.osascript, &chat, &react.kind, limit)).await;
         let failed = |disposition, detail: &str| Err(RpcError::automation(disposition, "react", detail));
+        if let Some(paused) = self.parts.switch.paused() {
+            return failed(Disposition::NotStarted, &paused.refusal());
+        }
+        if let Err(error) = record::hand_over(self.parts.state.connection(), id, &Trace::default()).inspect_err(notice)
+        {
+            return failed(Disposition::NotStarted, &format!("the reaction could not be written down: {error}"));
+        }
+        self.note_pace(&chat.guid);
+        let outcome = self.unless_stopped(press(&config.messages.osascript, &chat, &react.kind, limit)).await;
         let found = match &outcome {
             Outcome::NotStarted(detail) => return failed(Disposition::NotStarted, detail),
+            Outcome::StillRunning(detail) => return failed(Disposition::StillInFlight, detail),
             Outcome::Accepted => self.confirm(&db, before, react).await?,
             // It may have been pressed all the same: a row says so.
             Outcome::Uncertain(_) => db.own_tapback(before, react.chat, &react.kind)?,
@@ -154,10 +168,22 @@ impl Outbox {
         }
     }
 
+    /// As for a send: a reaction, too, tells somebody something.
+    pub(super) fn permit(&self, chat: &std::sync::Arc<Chat>, db: &ChatDb) -> Result<(), RpcError> {
+        let config = self.parts.config.load();
+        let normalizer =
+            Normalizer::new(&config.messages.region).ok_or_else(|| RpcError::internal("unknown region"))?;
+        let permitted = allow::permit(&config.send.allow_to, &Place::of(chat.clone()), &normalizer, Ok(db));
+        permitted.map_err(|error| match error.data.get("detail").and_then(Value::as_str) {
+            Some(detail) => RpcError::automation(Disposition::NotStarted, "react", detail),
+            None => error,
+        })
+    }
+
     /// Waits for the row that Messages writes, and for its chat.
     async fn confirm(&self, db: &ChatDb, before: RowId, react: &React) -> Result<Option<OwnTapback>, RpcError> {
-        let mut head = self.hub.watch_head();
-        let mut stop = self.stop.clone();
+        let mut head = self.parts.hub.watch_head();
+        let mut stop = self.parts.stop.clone();
         let deadline = tokio::time::Instant::now() + CONFIRM;
         loop {
             head.mark_unchanged();
@@ -180,7 +206,7 @@ async fn press(osascript: &Path, chat: &Chat, kind: &TapbackKind, limit: Duratio
 }
 
 /// The chat, where it is the only one that its URL can open.
-fn chat_of(db: &ChatDb, id: ChatId) -> Result<std::sync::Arc<Chat>, RpcError> {
+pub(super) fn chat_of(db: &ChatDb, id: ChatId) -> Result<std::sync::Arc<Chat>, RpcError> {
     if !db.schema().features().reactions {
         return Err(RpcError::params(
             "reactions are unavailable because this Messages database has no columns for them",

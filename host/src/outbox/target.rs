@@ -41,6 +41,13 @@ pub struct Place {
 }
 
 impl Place {
+    /// A chat that is there.
+    pub fn of(chat: Arc<Chat>) -> Place {
+        let recovery = recovery(&chat);
+        let chat_key = Some(if chat.guid.is_empty() { chat.identifier.clone() } else { chat.guid.clone() });
+        Place { chat_key, chat: Some(chat), recovery, ..direct(String::new(), Service::Auto, false) }
+    }
+
     pub fn is_group(&self) -> bool {
         self.chat.as_ref().is_some_and(|chat| chat.is_group)
             || self.chat_key.as_ref().is_some_and(|key| key.contains(";+;"))

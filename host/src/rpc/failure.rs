@@ -12,6 +12,18 @@ use crate::chatdb;
 pub enum Disposition {
     NotStarted,
     MayHaveCompleted,
+    /// It may still leave: what was to send it could not be ended.
+    StillInFlight,
+}
+
+impl Disposition {
+    pub fn name(self) -> &'static str {
+        match self {
+            Disposition::NotStarted => "not_started",
+            Disposition::MayHaveCompleted => "may_have_completed",
+            Disposition::StillInFlight => "still_in_flight",
+        }
+    }
 }
 
 /// `detail` of a delivery error is one line of at most this many characters.
@@ -43,12 +55,30 @@ impl RpcError {
     }
 }
 
+impl RpcError {
+    /// What every later request to do something is answered with, until a restart, after one that is still in flight.
+    pub fn lane_blocked(failure: &RpcError) -> RpcError {
+        let mut data = failure.data.clone();
+        let operation = data.get("operation").and_then(serde_json::Value::as_str).unwrap_or("send").to_owned();
+        let said = data.get("detail").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let text = format!(
+            "an earlier {operation} is still in flight, so nothing was done; end osascript if you can, and restart imsgd: {said}"
+        );
+        data["detail"] = one_line(&text).into();
+        RpcError { code: -32004, message: "Mutation lane blocked", data }
+    }
+}
+
+fn one_line(detail: &str) -> String {
+    detail.chars().map(|c| if c.is_control() { ' ' } else { c }).take(DETAIL_CHARS).collect()
+}
+
 fn delivery(disposition: Disposition, transport: &str, operation: &str, detail: &str) -> RpcError {
-    let (code, message, name) = match disposition {
-        Disposition::NotStarted => (-32603, "Delivery failed before dispatch", "not_started"),
-        Disposition::MayHaveCompleted => (-32001, "Delivery outcome unknown", "may_have_completed"),
+    let (code, message) = match disposition {
+        Disposition::NotStarted => (-32603, "Delivery failed before dispatch"),
+        Disposition::MayHaveCompleted | Disposition::StillInFlight => (-32001, "Delivery outcome unknown"),
     };
-    let detail: String = detail.chars().map(|c| if c.is_control() { ' ' } else { c }).take(DETAIL_CHARS).collect();
+    let (name, detail) = (disposition.name(), one_line(detail));
     let retry_safe = disposition == Disposition::NotStarted;
     let data = DeliveryFailure { retry_safe, disposition: name, transport, operation, detail: &detail };
     RpcError { code, message, data: wire::to_value(&data) }

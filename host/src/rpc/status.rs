@@ -67,6 +67,7 @@ pub async fn status(service: &Service) -> Answer {
             head: head.map(|head| head.0),
             subscriptions: service.hub.subscriber_count(),
             consumers: consumers.iter().map(|report| Consumer::new(report, head)).collect(),
+            sending_paused: service.switch.paused().map(Into::into),
             held: probed.map_or(0, |(_, held)| held),
             verdicts: stats.verdicts.iter().map(|(verdict, count)| (verdict.as_str(), *count)).collect(),
             last_error: stats.last_error.as_deref(),

@@ -8,6 +8,7 @@ mod content;
 pub mod error;
 pub mod journal;
 pub mod local;
+pub mod outbox;
 pub mod pairing;
 pub mod plugins;
 pub mod scheduled;

@@ -38,6 +38,12 @@ pub enum Mode {
     WrongChat,
     /// Report success; the rows are there at once, and join their chat later.
     LateJoin,
+    /// Report success; the rows look like the other's, and are marked as ours after the delay.
+    Flip,
+    /// Report success; of a message to ourselves, write what comes back before what was sent.
+    TwinFirst,
+    /// Report success; of a message to ourselves, write what comes back after the delay.
+    TwinLate,
     /// Report success; of a reaction, write another kind.
     WrongKind,
     /// Know neither the chat nor the recipient. A recovery target is used.

@@ -132,7 +132,7 @@ impl Call<'_> {
     /// None where osascript fails or is ended without an answer.
     fn answer(&self) -> Result<Option<Answer>> {
         let mode = self.behavior.mode;
-        if !matches!(mode, Mode::WriteLate | Mode::LateJoin) {
+        if !matches!(mode, Mode::WriteLate | Mode::LateJoin | Mode::Flip | Mode::TwinLate) {
             std::thread::sleep(self.behavior.delay);
         }
         match mode {
@@ -196,7 +196,13 @@ impl Call<'_> {
         match self.behavior.mode {
             Mode::AcceptWithoutWriting => {}
             Mode::Ghost => session.write_ghost(&chat.identifier, service)?,
-            Mode::WriteLate | Mode::LateJoin => self.write_late(&messages)?,
+            Mode::WriteLate | Mode::LateJoin | Mode::Flip => self.write_late(&messages)?,
+            Mode::TwinFirst => write(session, &messages.into_iter().rev().collect::<Vec<_>>())?,
+            Mode::TwinLate => {
+                let (own, twins): (Vec<_>, Vec<_>) = messages.into_iter().partition(|message| message.from_me);
+                write(session, &own)?;
+                self.write_late(&twins)?;
+            }
             Mode::WrongChat => {
                 let chat = session.other_chat(chat)?;
                 let messages = of(session, &chat)?;
@@ -249,6 +255,7 @@ impl Call<'_> {
         let delay = self.behavior.delay.as_millis() as u64;
         let (mut after_ms, steps) = match self.behavior.mode {
             Mode::LateJoin => (0, "split"),
+            Mode::Flip => (0, "together"),
             _ => (delay, "together"),
         };
         for message in messages {
@@ -257,6 +264,7 @@ impl Call<'_> {
                 "service": message.service.name(), "from_me": message.from_me, "after_ms": after_ms,
                 "tapback": message.tapback.as_ref().map(Tapback::name), "target": message.target,
                 "steps": steps, "step_ms": delay,
+                "flip_ms": (self.behavior.mode == Mode::Flip).then_some(delay),
             });
             writeln!(stdin, "{line}")?;
             after_ms = 0;

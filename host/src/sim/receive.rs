@@ -81,6 +81,9 @@ pub struct Incoming {
     /// Write it as the owner's own, sent from another device
     #[arg(long)]
     pub from_me: bool,
+    /// With --from-me: write it as if the other had, and mark it as the owner's after this time
+    #[arg(long, value_name = "MILLISECONDS", requires = "from_me")]
+    pub flip_ms: Option<u64>,
     /// Use this message guid [default: a random one]
     #[arg(long, value_name = "GUID")]
     pub guid: Option<String>,
@@ -189,7 +192,12 @@ impl Session {
 
         let chat = conversation(&self.connection, incoming)?;
         let message = compose(&self.connection, incoming, &chat, guid, &files)?;
-        let bare = rows::Message { content: Content::default(), ..message.clone() };
+        let is_marked = incoming.flip_ms.is_none();
+        let bare = rows::Message {
+            content: Content::default(),
+            is_from_me: message.is_from_me && is_marked,
+            ..message.clone()
+        };
         let rowid = rows::insert_message(&self.connection, &bare)?;
         steps.next()?;
 
@@ -203,6 +211,10 @@ impl Session {
             rows::insert_attachment(&self.connection, rowid, &message, file)?;
         }
         let committed_at = steps.finish()?;
+        if let Some(flip_ms) = incoming.flip_ms {
+            std::thread::sleep(Duration::from_millis(flip_ms));
+            rows::mark_as_own(&self.connection, rowid)?;
+        }
         let chat_id = (!incoming.no_join).then_some(chat.id);
         Ok(Received { rowid, guid: message.guid, chat_id, committed_at })
     }

@@ -157,6 +157,12 @@ pub fn join_handle(connection: &Connection, chat: ChatId, handle: i64) -> Result
     Ok(())
 }
 
+/// What Messages does a moment after it has written a row of ours, at times.
+pub fn mark_as_own(connection: &Connection, rowid: RowId) -> Result<()> {
+    connection.execute("UPDATE message SET is_from_me = 1 WHERE ROWID = ?1", [rowid.0])?;
+    Ok(())
+}
+
 pub fn join_message(connection: &Connection, chat: ChatId, message: RowId, date: i64) -> Result<()> {
     connection
         .prepare_cached("INSERT INTO chat_message_join (chat_id, message_id, message_date) VALUES (?, ?, ?)")?

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Fixture;
 use super::fixture::{DIRECT, START, second};
-use crate::chatdb::{After, ChatDb, History};
+use crate::chatdb::{After, Among, ChatDb, History};
 use crate::message::{RowId, TapbackKind};
 
 /// Calls everything that reads messages, on rows that make it use all of its queries.
@@ -27,8 +27,11 @@ fn exercise(db: &ChatDb) {
     db.chats(10, false).unwrap();
     db.linked(&[DIRECT]).unwrap();
     db.chat_for_target("x", &[]).unwrap();
-    db.sent_text(START, &chat, "x").unwrap();
-    db.sent_file(START, &chat, Path::new("/x")).unwrap();
+    let among = Among { after: START, until: None, is_taken: &|_| false };
+    db.sent_text(&among, &chat, "x").unwrap();
+    db.sent_file(&among, &chat, Path::new("/x")).unwrap();
+    db.own_twin(&db.rows(&[RowId(1)]).unwrap()[0].message, &|_| false).unwrap();
+    db.has_inbound(&[DIRECT]).unwrap();
     db.ghost(START, &[]).unwrap();
     db.known_service("+15550001111").unwrap();
     db.own_tapback(START, DIRECT, &TapbackKind::Like).unwrap();

@@ -3,21 +3,25 @@
 use std::path::Path;
 
 use super::Fixture;
-use super::fixture::{DIRECT, GROUP, START};
-use crate::chatdb::{KnownService, target_keys};
+use super::fixture::{DIRECT, GROUP, START, second};
+use crate::chatdb::{Among, KnownService, target_keys, text_key};
 use crate::decode::writer;
 use crate::message::RowId;
+
+fn among(after: i64) -> Among<'static> {
+    Among { after: RowId(after), until: None, is_taken: &|_| false }
+}
 
 fn text(fixture: &Fixture, after: i64, text: &str) -> Option<i64> {
     let db = fixture.open();
     let chat = db.chat(DIRECT).unwrap().unwrap();
-    db.sent_text(RowId(after), &chat, text).unwrap().map(|message| message.id.0)
+    db.sent_text(&among(after), &chat, &text_key(text)).unwrap().map(|message| message.id.0)
 }
 
 fn file(fixture: &Fixture, path: &str) -> Option<i64> {
     let db = fixture.open();
     let chat = db.chat(DIRECT).unwrap().unwrap();
-    db.sent_file(START, &chat, Path::new(path)).unwrap().map(|message| message.id.0)
+    db.sent_file(&among(START.0), &chat, Path::new(path)).unwrap().map(|message| message.id.0)
 }
 
 #[test]
@@ -100,4 +104,47 @@ fn the_status_of_a_sent_message_is_what_its_row_says() {
     assert!(status.is_sent && !status.is_delivered && !status.was_downgraded);
     assert!(status.delivered_at.is_some() && status.read_at.is_none());
     assert_eq!(db.send_status("ABC-2").unwrap(), None);
+}
+
+#[test]
+fn what_another_send_has_and_what_was_sent_too_late_is_not_found() {
+    let fixture = Fixture::new();
+    fixture.message(1).own().text("ping").write();
+    fixture.message(2).own().text("ping").write();
+    let db = fixture.open();
+    let chat = db.chat(DIRECT).unwrap().unwrap();
+    let find = |until, is_taken: &dyn Fn(&str) -> bool| {
+        let among = Among { after: START, until, is_taken };
+        db.sent_text(&among, &chat, &text_key("ping")).unwrap().map(|message| message.id.0)
+    };
+    assert_eq!(find(None, &|guid| guid == "guid-2"), Some(1));
+    assert_eq!(find(Some(second(1)), &|_| false), Some(1));
+    assert_eq!(find(Some(second(0)), &|_| false), None);
+}
+
+#[test]
+fn the_own_row_closest_to_its_twin_is_found_on_either_side() {
+    let fixture = Fixture::new();
+    fixture.message(1).own().text("note").write();
+    fixture.text(2, "note");
+    fixture.message(3).own().text("other").write();
+    fixture.text(4, "late");
+    fixture.message(5).own().text("late").write();
+    let db = fixture.open();
+    let twin = |id| {
+        let row = db.rows(&[RowId(id)]).unwrap().remove(0).message;
+        db.own_twin(&row, &|_| false).unwrap().map(|own| own.id.0)
+    };
+    assert_eq!([twin(2), twin(4)], [Some(1), Some(5)]);
+    assert_eq!(twin(3), Some(3), "of itself, which nobody asks");
+}
+
+#[test]
+fn a_chat_in_which_somebody_else_wrote_is_told_from_one_in_which_nobody_did() {
+    let fixture = Fixture::new();
+    fixture.message(1).own().text("hello?").write();
+    let db = fixture.open();
+    assert!(!db.has_inbound(&[DIRECT]).unwrap());
+    fixture.text(2, "hi");
+    assert!(db.has_inbound(&[GROUP, DIRECT]).unwrap());
 }

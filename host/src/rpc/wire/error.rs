@@ -8,8 +8,9 @@ use serde::Serialize;
 pub struct DeliveryFailure<'a> {
     /// Can it be sent again without a risk that it is delivered twice?
     pub retry_safe: bool,
-    /// `not_started`: it surely did not leave. `may_have_completed`: nobody can know.
-    #[schemars(extend("enum" = ["not_started", "may_have_completed"]))]
+    /// `not_started`: it surely did not leave. `may_have_completed`: nobody can know. `still_in_flight`: it may still
+    /// leave, and nothing else does until imsgd is restarted.
+    #[schemars(extend("enum" = ["not_started", "may_have_completed", "still_in_flight"]))]
     pub disposition: &'a str,
     #[schemars(extend("enum" = ["applescript", "bridge_v2"]))]
     pub transport: &'a str,

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::consumers::Consumer;
+use super::outbox::Paused;
 use super::plugins::Plugin;
 use crate::{chatdb, state};
 
@@ -105,6 +106,9 @@ pub struct OwnState<'a> {
     /// How many there are now.
     pub subscriptions: usize,
     pub consumers: Vec<Consumer<'a>>,
+    /// Where the owner paused sending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sending_paused: Option<Paused>,
     /// How many messages are held.
     pub held: i64,
     /// How often each verdict was given since the start.
