@@ -56,9 +56,9 @@ host:
 	IMSGD_RECORD=$(RECORDED) cargo test --locked
 	cargo test --locked --manifest-path fuzz/Cargo.toml
 
-# One at a time: each is to have the machine for itself.
+# One at a time: each is to have the machine for itself. As released, for loads that a debug build does not stand.
 soak:
-	IMSGD_SOAK=1 cargo test --locked --test all faults:: -- --nocapture --test-threads=1
+	IMSGD_SOAK=1 cargo test --locked --release --test all faults:: -- --nocapture --test-threads=1
 
 # The protocol as it is published, against what the tests of `host` saw.
 contract:

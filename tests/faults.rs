@@ -3,11 +3,13 @@
 //! `make test` runs a short form of each, `make soak` the long one.
 
 mod chatdb;
+mod kill;
 mod limits;
 mod osascript;
 mod peers;
 mod plugin;
 mod statedb;
+mod subscribers;
 
 use std::collections::HashMap;
 use std::fmt;

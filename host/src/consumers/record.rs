@@ -152,3 +152,60 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Record> {
         moved_at: at(row.get("moved_at")?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::StateDb;
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn at(row: i64) -> Place {
+        Place { row: RowId(row), ..Place::default() }
+    }
+
+    fn state() -> (tempfile::TempDir, StateDb) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDb::open(&folder.path().join("state.db")).unwrap();
+        (folder, state)
+    }
+
+    #[test]
+    fn of_too_many_without_a_name_those_that_left_first_are_forgotten() {
+        let (_folder, state) = state();
+        let connection = state.connection();
+        for number in 0..NAMELESS as i64 + 10 {
+            let id = insert_nameless(connection, &number.to_string(), &at(number)).unwrap();
+            connection.execute("UPDATE consumer SET left_at = ?1 WHERE id = ?2", [i64::MAX / 2 + number, id]).unwrap();
+        }
+        assert_eq!(all(connection).unwrap().len(), NAMELESS);
+        let kept = |request: i64| find_nameless(connection, &request.to_string(), LONG).unwrap().is_some();
+        assert_eq!((kept(0), kept(9), kept(10)), (false, false, true));
+    }
+
+    #[test]
+    fn of_several_that_asked_for_the_same_each_goes_on_at_the_earliest_place() {
+        let (_folder, state) = state();
+        let connection = state.connection();
+        for row in [7, 3, 5] {
+            let id = insert_nameless(connection, "same", &at(row)).unwrap();
+            left(connection, id).unwrap();
+        }
+        for _ in 0..3 {
+            let found = find_nameless(connection, "same", LONG).unwrap().unwrap();
+            assert_eq!(found.place, at(3));
+            take_up(connection, found.id, false).unwrap();
+        }
+        assert!(find_nameless(connection, "same", LONG).unwrap().is_none(), "all are here again");
+    }
+
+    #[test]
+    fn who_stays_away_too_long_is_forgotten() {
+        let (_folder, state) = state();
+        let connection = state.connection();
+        let id = insert_nameless(connection, "same", &at(3)).unwrap();
+        connection.execute("UPDATE consumer SET left_at = 1000 WHERE id = ?1", [id]).unwrap();
+        assert!(find_nameless(connection, "same", LONG).unwrap().is_none());
+        assert!(all(connection).unwrap().is_empty());
+    }
+}
