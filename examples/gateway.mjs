@@ -7,8 +7,9 @@
 //   node gateway.mjs --stdio imsgd rpc              over a child, as a gateway with a cliPath does
 //   node gateway.mjs --stdio ./ssh-wrapper.sh rpc   over SSH
 //
-//   --since ROWID   begin after this row instead of with what comes
-//   --once N        exit with 0 after N messages of others
+//   --consumer NAME   the name under which imsgd keeps its place (default: example)
+//   --since ROWID     where a new name begins, instead of with what comes
+//   --once N          exit with 0 after N messages of others
 //
 // The types are those of imsgd.d.ts beside this; they are comments, so that node runs it as it is.
 
@@ -22,23 +23,25 @@ import readline from "node:readline";
 
 const RECONNECT_MS = 1000;
 
-const options = { since: 0, once: 0, stdio: false, rest: /** @type {string[]} */ ([]) };
+/** imsgd answered, and said no. */
+class Refused extends Error {}
+
+const options = { consumer: "example", since: 0, once: 0, stdio: false, rest: /** @type {string[]} */ ([]) };
 for (let args = process.argv.slice(2), arg; (arg = args.shift()) !== undefined; ) {
   if (arg === "--stdio") {
     options.stdio = true;
     options.rest = args.splice(0);
-  } else if (arg === "--since") options.since = Number(args.shift());
+  } else if (arg === "--consumer") options.consumer = String(args.shift());
+  else if (arg === "--since") options.since = Number(args.shift());
   else if (arg === "--once") options.once = Number(args.shift());
   else options.rest.push(arg);
 }
 if (options.rest.length === 0 || (!options.stdio && options.rest.length > 1)) {
-  console.error("usage: gateway.mjs [--since ROWID] [--once N] SOCKET | --stdio COMMAND [ARGUMENT…]");
+  console.error("usage: gateway.mjs [--consumer NAME] [--since ROWID] [--once N] SOCKET | --stdio COMMAND [ARGUMENT…]");
   process.exit(2);
 }
 
-// Where to resume. A message that was held and is released later has a smaller cursor: never go back.
-let cursor = options.since;
-// A gateway may hear of a row again after it resumes, never of none.
+// What was not acknowledged comes again after a reconnect; what was is gone for good.
 /** @type {Set<string>} */
 const heard = new Set();
 
@@ -54,7 +57,7 @@ function connect() {
   const end = (/** @type {string} */ why) => {
     if (!isOpen) return;
     isOpen = false;
-    console.error(`gateway: ${why}; again in ${RECONNECT_MS} ms, after row ${cursor}`);
+    console.error(`gateway: ${why}; again in ${RECONNECT_MS} ms`);
     for (const { reject } of pending.values()) reject(new Error(why));
     close();
     setTimeout(() => (connection = connect()), RECONNECT_MS);
@@ -76,16 +79,29 @@ function connect() {
   const take = (/** @type {string} */ line) => {
     /** @type {Notified | Answered} */
     const said = JSON.parse(line);
-    if (said.method === "message") return hear(said.params.message);
-    // The subscription is over: too slow, or the database went away. Both are resumed from.
-    if (said.method === "watch.overflow") return end(said.params.reason);
+    if (said.method === "message") return takeIn(said.params);
+    // Row numbers that were kept somewhere mean nothing any more. Here are none.
+    if (said.method === "watch.reset") return console.error(`gateway: ${said.params.detail}`);
+    // The subscription is over, as the database went away.
     if (said.method === "error") return end(said.params.error.message);
     // Others may come with a newer imsgd.
     if (said.method !== undefined) return;
     const request = pending.get(said.id);
     pending.delete(said.id);
-    if (said.error) request?.reject(new Error(`${said.error.message}: ${JSON.stringify(said.error.data)}`));
+    if (said.error) request?.reject(new Refused(`${said.error.message}: ${JSON.stringify(said.error.data)}`));
     else request?.resolve(said.result);
+  };
+
+  // One after the other, so that an acknowledgement never covers what is still being answered.
+  let work = Promise.resolve();
+  const takeIn = (/** @type {Notifications["message"]} */ { subscription, message, cursor }) => {
+    work = work.then(async () => {
+      await hear(message);
+      if (cursor) await call("watch.ack", { subscription, cursor });
+      if (options.once > 0 && heard.size >= options.once) finish();
+    });
+    // Not acknowledged: it comes again.
+    work = work.catch((error) => end(error.message));
   };
 
   const lines = readline.createInterface({ input, crlfDelay: Infinity });
@@ -94,10 +110,10 @@ function connect() {
   for (const stream of new Set([input, output])) stream.on("error", (error) => end(error.message));
 
   /** @type {WatchSubscribeParams} */
-  const subscribe = { attachments: true };
-  if (cursor > 0) subscribe.since_rowid = cursor;
+  const subscribe = { attachments: true, consumer: options.consumer, ack: true };
+  if (options.since > 0) subscribe.since_rowid = options.since;
   call("watch.subscribe", subscribe).then(
-    (result) => console.error(`gateway: subscribed (${result.subscription}) after row ${cursor || "now"}`),
+    (result) => console.error(`gateway: subscribed (${result.subscription}) as ${options.consumer}`),
     (error) => end(error.message),
   );
   return { call, close };
@@ -117,16 +133,14 @@ function child() {
 
 /** @param {Message} message */
 async function hear(message) {
-  cursor = Math.max(cursor, message.cursor ?? message.id);
   if (message.is_from_me || heard.has(message.guid)) return;
-  heard.add(message.guid);
   const { route, context = [] } = message.policy ?? {};
   for (const before of context) console.log(`  (before: ${before.sender}: ${before.text})`);
   console.log(`${message.id} [${route}] ${message.sender}: ${message.text}`);
   if (message.text.toLowerCase().startsWith("ping")) {
     await answer(message, "pong" + message.text.slice("ping".length));
   }
-  if (options.once > 0 && heard.size >= options.once) finish();
+  heard.add(message.guid);
 }
 
 /**
@@ -140,7 +154,9 @@ async function answer(message, text) {
     const { id, guid } = await connection.call("send", params);
     console.log(`  answered: ${text} (row ${id}, ${guid})`);
   } catch (error) {
-    console.error(`gateway: not answered: ${error instanceof Error ? error.message : error}`);
+    // Without an answer from imsgd nothing is known: the message comes again, and the key keeps it from being sent twice.
+    if (!(error instanceof Refused)) throw error;
+    console.error(`gateway: not answered: ${error.message}`);
   }
 }
 
