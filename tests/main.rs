@@ -26,6 +26,7 @@ mod edits;
 mod events;
 mod faults;
 mod groups;
+mod held;
 mod inbound;
 mod legacy;
 mod outbound;

@@ -9,6 +9,7 @@ mod config;
 mod consumers;
 mod content;
 mod failure;
+mod held;
 mod help;
 mod lines;
 mod look;
@@ -105,6 +106,8 @@ enum Command {
     Pairing(pairing::Pairing),
     /// See whose place in the stream is kept
     Consumers(consumers::Consumers),
+    /// See what is held, and let it through or not
+    Held(held::Held),
     /// See and reload plugins
     Plugin(plugin::Plugin),
     /// Check the configuration
@@ -160,6 +163,7 @@ impl Cli {
             Command::Outbox(outbox) => outbox.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Consumers(consumers) => consumers.run(&global),
+            Command::Held(held) => held.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),
             Command::Sim(args) => sim::run(args),

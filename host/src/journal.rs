@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
+mod held;
 mod renumber;
 
+pub use held::{HeldPlace, held_at, held_page};
 pub use renumber::places;
 pub(crate) use renumber::renumber;
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+mod by_hand;
 mod change;
 mod context;
 mod echo;
@@ -16,6 +17,7 @@ mod held;
 mod pairing;
 mod renumbered;
 
+pub use by_hand::{ByHand, Deed, HandError, Handled};
 pub use change::Preview;
 pub use pairing::{Approval, PairingError, PairingState};
 
@@ -27,7 +29,7 @@ use crate::message::{Arrival, Change, ChatId, Message, RowId};
 use crate::outbox::record;
 use crate::outbox::unseen::Unseen;
 use crate::place::{Place, Reset, ResetKind};
-use crate::policy::{Failure, Hold, Inbound, Verdict, judge};
+use crate::policy::{Decision, Failure, Hold, Inbound, Verdict, judge};
 use crate::state::{Batch, StateDb};
 use crate::subscription::{Delivery, Hub, Published};
 
@@ -66,6 +68,8 @@ pub enum Request {
     Approve(String, oneshot::Sender<Result<Approval, PairingError>>),
     Deny(String, oneshot::Sender<Result<String, PairingError>>),
     Revoke(String, oneshot::Sender<Result<bool, Failure>>),
+    /// The owner releases or drops held messages, some at a time.
+    ByHand(ByHand, oneshot::Sender<Result<Handled, HandError>>),
     Install(Box<Install>, oneshot::Sender<Installed>),
     Plugins(oneshot::Sender<Vec<PluginReport>>),
     /// Closes chat.db where its files were replaced: nobody can open them anew before.
@@ -159,6 +163,13 @@ struct Round {
     batch: Batch,
     events: Vec<Arc<Published>>,
     rows: Vec<Arrived>,
+}
+
+/// A verdict on one inbound message.
+struct Judged {
+    inbound: Arc<Inbound>,
+    decision: Decision,
+    took: Duration,
 }
 
 /// What the judge is made of.
@@ -307,13 +318,19 @@ impl Judge {
         let inbound = Arc::new(self.inbound(row));
         let began = Instant::now();
         let decision = judge(self.chain.members(), &inbound);
+        let judged = Judged { inbound, decision, took: began.elapsed() };
+        self.conclude(row, judged, turn, round);
+    }
+
+    /// Adds to the round what follows from a verdict.
+    fn conclude(&mut self, row: &Arrived, judged: Judged, turn: Turn, round: &mut Round) {
+        let Judged { inbound, decision, took } = judged;
         let (is_delivered, was_held) = (matches!(decision.verdict, Verdict::Deliver { .. }), turn == Turn::Held);
         if is_delivered && turn != Turn::InOrder {
             round.place.released += 1;
         }
         let released = (is_delivered && turn != Turn::InOrder).then_some(round.place.released);
-        let judged_us = micros(began.elapsed());
-        let entry = Entry { judged_us, was_held, released, ..blank_entry(row, &inbound.sender) };
+        let entry = Entry { judged_us: micros(took), was_held, released, ..blank_entry(row, &inbound.sender) };
         round.batch.entries.push(entry.decided(&decision));
         let message = &row.message;
         match decision.verdict {
@@ -459,6 +476,7 @@ impl Judge {
             Request::Approve(code, reply) => drop(reply.send(self.approve(&code))),
             Request::Deny(code, reply) => drop(reply.send(self.deny(&code))),
             Request::Revoke(address, reply) => drop(reply.send(self.revoke(&address))),
+            Request::ByHand(order, reply) => drop(reply.send(self.by_hand(&order))),
             Request::Install(install, reply) => drop(reply.send(self.install(*install))),
             Request::Plugins(reply) => drop(reply.send(self.chain.report())),
             Request::LetGo => self.chatdb = self.chatdb.take().filter(ChatDb::is_current),

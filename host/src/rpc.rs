@@ -14,6 +14,7 @@ mod attachments;
 mod background;
 mod chats;
 mod consumers;
+mod held;
 mod journal;
 mod local;
 mod messages;
@@ -180,6 +181,18 @@ const METHODS: &[Method] = &[
     Method::new("pairing.revoke", Lane::Mutation, pairing::REVOKE)
         .gives::<wire::pairing::Revoked>()
         .about("Takes an approval back."),
+    Method::of_database("held.list", Lane::Read, held::LIST)
+        .gives::<wire::held::HeldMessages<'_>>()
+        .about("Messages that are held, and why, in the order of their rows; not what they say."),
+    Method::of_database("held.show", Lane::Read, held::SHOW)
+        .gives::<wire::held::HeldShown<'_>>()
+        .about("One held message with what it says."),
+    Method::of_database("held.release", Lane::Mutation, held::CHOICE)
+        .gives::<wire::held::HeldHandled<'_>>()
+        .about("Judges held messages again; a sender whom only nobody knows is let in this once."),
+    Method::of_database("held.drop", Lane::Mutation, held::CHOICE)
+        .gives::<wire::held::HeldHandled<'_>>()
+        .about("Makes held messages dropped ones, which are never delivered."),
     Method::of_database("journal.explain", Lane::Read, journal::EXPLAIN)
         .gives::<wire::journal::Explanation<'_>>()
         .about("What became of one message, who decided, and why."),
@@ -288,6 +301,10 @@ impl Service {
             "pairing.revoke" => pairing::revoke(self, &params).await,
             "consumers.list" => consumers::list(self).await,
             "consumers.remove" => consumers::remove(self, &params).await,
+            "held.list" => held::list(self, &params).await,
+            "held.show" => held::show(self, &params).await,
+            "held.release" => held::release(self, &params).await,
+            "held.drop" => held::drop_held(self, &params).await,
             "journal.explain" => journal::explain(self, &params).await,
             "outbox.list" => outbox::list(self, &params).await,
             "outbox.pause" => outbox::pause(self, &params).await,

@@ -48,7 +48,7 @@ fn verdict(entry: &Entry) -> ExplainedVerdict<'_> {
     ExplainedVerdict {
         verdict: &entry.verdict,
         reason: entry.reason.as_deref(),
-        decided_by: entry.decided_by.as_ref().map(|(name, version)| Decider { name, version }),
+        decided_by: Decider::of(entry),
         route: entry.route.as_deref(),
         labels: &entry.labels,
         arrival: entry.arrival.name(),

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ARRIVALS, Date};
+use crate::journal::Entry;
 
 /// What became of one message.
 #[derive(Serialize, JsonSchema)]
@@ -49,11 +50,18 @@ pub struct ExplainedVerdict<'a> {
     pub judged_us: i64,
 }
 
-const VERDICTS: [&str; 8] = ["delivered", "observed", "held", "rejected", "dropped", "folded", "echo", "unjoined"];
+pub const VERDICTS: [&str; 8] = ["delivered", "observed", "held", "rejected", "dropped", "folded", "echo", "unjoined"];
 
 /// A policy, and which version of it.
 #[derive(Serialize, JsonSchema)]
 pub struct Decider<'a> {
     pub name: &'a str,
+    /// Empty where it could not be loaded, and of the owner.
     pub version: &'a str,
+}
+
+impl<'a> Decider<'a> {
+    pub fn of(entry: &'a Entry) -> Option<Decider<'a>> {
+        entry.decided_by.as_ref().map(|(name, version)| Decider { name, version })
+    }
 }
