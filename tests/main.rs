@@ -28,6 +28,7 @@ mod faults;
 mod groups;
 mod held;
 mod inbound;
+mod journal;
 mod legacy;
 mod outbound;
 mod outbox;

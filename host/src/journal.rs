@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
+pub(crate) mod bounds;
 mod held;
 mod renumber;
 
+pub use bounds::{Bounds, Pruned, Which, count, is_pruned, used_bytes};
 pub use held::{HeldPlace, held_at, held_page};
 pub use renumber::places;
 pub(crate) use renumber::renumber;
@@ -97,6 +99,15 @@ impl Observed {
     }
 }
 
+/// The longest address and the longest reason that are kept; longer ones are cut. Routes and labels are bounded where
+/// policies give them.
+pub const SENDER_BYTES: usize = 512;
+const REASON_BYTES: usize = 1024;
+
+pub fn bounded(text: &str, most: usize) -> String {
+    text[..text.floor_char_boundary(most)].to_owned()
+}
+
 /// A preview of a link that stands in a message of its own.
 pub const FOLDED: &str = "folded";
 
@@ -111,7 +122,7 @@ impl Entry {
     pub fn decided(mut self, decision: &Decision) -> Entry {
         decision.verdict.name().clone_into(&mut self.verdict);
         self.decided_by.clone_from(&decision.decided_by);
-        self.reason = decision.verdict.reason().map(str::to_owned);
+        self.reason = decision.verdict.reason().map(|reason| bounded(reason, REASON_BYTES));
         self.failed = matches!(decision.verdict, Verdict::Hold(Hold::Failure(_)));
         if let Verdict::Deliver { route, labels } = &decision.verdict {
             self.route = Some(route.clone());

@@ -15,6 +15,7 @@ mod context;
 mod echo;
 mod held;
 mod pairing;
+mod prune;
 mod renumbered;
 
 pub use by_hand::{ByHand, Deed, HandError, Handled};
@@ -109,6 +110,7 @@ pub struct Settings {
     pub group_chats: Vec<String>,
     /// Deliver what was held when its sender is approved.
     pub release_held: bool,
+    pub journal: journal::Bounds,
     pub normalizer: Arc<Normalizer>,
 }
 
@@ -135,6 +137,7 @@ pub struct Judge {
     outbox_wake: Arc<tokio::sync::Notify>,
     stats: Arc<Stats>,
     unseen: Arc<Unseen>,
+    pruner: prune::Pruner,
 }
 
 /// Counters that `status` shows.
@@ -198,6 +201,7 @@ enum Next {
     Request(Request),
     FromTail(FromTail),
     Retry,
+    Prune,
     Closed,
 }
 
@@ -220,23 +224,27 @@ impl Judge {
             outbox_wake: parts.outbox_wake,
             stats: parts.stats,
             unseen: parts.unseen,
+            pruner: prune::Pruner::new(),
         }
     }
 
     /// Runs until nobody can ask any more. Requests go before rows.
     pub fn run(
         mut self,
-        runtime: &tokio::runtime::Handle,
+        runtime: &tokio::runtime::Runtime,
         mut requests: mpsc::Receiver<Request>,
         mut from_tail: mpsc::Receiver<FromTail>,
     ) {
         loop {
+            let may_prune = self.chain.is_installed() && self.retry.is_empty();
+            let prune_in = self.pruner.wait();
             let next = runtime.block_on(async {
                 tokio::select! {
                     biased;
                     request = requests.recv() => request.map_or(Next::Closed, Next::Request),
                     next = from_tail.recv(), if self.ahead.is_none() => next.map_or(Next::Closed, Next::FromTail),
                     () = tokio::time::sleep(RETRY), if !self.retry.is_empty() => Next::Retry,
+                    () = tokio::time::sleep(prune_in), if may_prune => Next::Prune,
                 }
             });
             match next {
@@ -246,6 +254,7 @@ impl Judge {
                     let rows = std::mem::take(&mut self.retry);
                     self.take(rows, &mut requests);
                 }
+                Next::Prune => self.prune_idle(),
                 Next::Closed => return,
             }
             self.go_on(&mut requests);
@@ -276,10 +285,12 @@ impl Judge {
                     break;
                 }
             }
+            let verdicts = round.batch.entries.len();
             if let Err(unjudged) = self.commit(round) {
                 self.retry = unjudged.into_iter().chain(rows).collect();
                 return;
             }
+            self.prune_after(verdicts);
             while let Ok(request) = requests.try_recv() {
                 self.answer(request);
             }
@@ -509,6 +520,7 @@ impl Judge {
         if !installed.is_refused {
             self.waiting.clear();
             self.settings = settings;
+            self.pruner.look_soon();
         }
         for request in std::mem::take(&mut self.early) {
             self.answer(request);
@@ -538,7 +550,7 @@ fn blank_entry(row: &Arrived, sender: &str) -> Entry {
         guid: message.key().into_owned(),
         message: message.id,
         chat: message.chat.as_ref().map_or(ChatId(0), |chat| chat.id),
-        sender: sender.to_owned(),
+        sender: journal::bounded(sender, journal::SENDER_BYTES),
         arrival: row.arrival,
         verdict: String::new(),
         decided_by: None,
