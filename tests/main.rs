@@ -44,3 +44,4 @@ mod socket;
 mod stdio;
 mod tidy;
 mod updated;
+mod why;

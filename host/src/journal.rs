@@ -71,6 +71,12 @@ pub struct Entry {
     pub seen_at: Timestamp,
     /// Microseconds that the chain took.
     pub judged_us: i64,
+    /// Microseconds from when it was seen until the chain began.
+    pub waited_us: i64,
+    /// Which policies were asked, and how many microseconds each took: `allowlist=12 spam=40`.
+    pub stages: String,
+    /// The delivered message that an observed one went out with. Written by [`put_context`] only.
+    pub carried_by: Option<RowId>,
     /// Held because a policy failed, not because a stranger waits.
     pub failed: bool,
     /// Was held, and judged again.
@@ -153,6 +159,9 @@ impl Entry {
             sent_at: timestamp(row.get("sent_at")?),
             seen_at: timestamp(row.get("seen_at")?),
             judged_us: row.get("judged_us")?,
+            waited_us: row.get("waited_us")?,
+            stages: row.get::<_, Option<String>>("stages")?.unwrap_or_default(),
+            carried_by: row.get::<_, Option<i64>>("context_for")?.map(RowId),
             failed: row.get("failed")?,
             was_held: row.get("was_held")?,
             released: row.get("released")?,
@@ -163,8 +172,9 @@ impl Entry {
 pub(crate) fn put(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
     let mut put = connection.prepare_cached(
         "INSERT OR REPLACE INTO journal (guid, message_rowid, chat_id, sender, arrival, verdict, decided_by, version,
-             reason, route, labels, sent_at, seen_at, judged_us, failed, was_held, released)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             reason, route, labels, sent_at, seen_at, judged_us, failed, was_held, released, waited_us, stages)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+             ?18, ?19)",
     )?;
     let (name, version) = entry.decided_by.as_ref().map(|(name, version)| (name, version)).unzip();
     // A label is one line, so a line break can stand between two.
@@ -187,6 +197,8 @@ pub(crate) fn put(connection: &Connection, entry: &Entry) -> rusqlite::Result<()
         entry.failed,
         entry.was_held,
         entry.released,
+        entry.waited_us,
+        (!entry.stages.is_empty()).then_some(&entry.stages),
     ])?;
     Ok(())
 }
@@ -198,6 +210,13 @@ pub(crate) fn put_context(connection: &Connection, delivered: RowId, observed: &
         put.execute(params![delivered.0, message.guid])?;
     }
     Ok(())
+}
+
+/// The newest entry of this row.
+pub fn by_row(connection: &Connection, row: RowId) -> rusqlite::Result<Option<Entry>> {
+    let mut query =
+        connection.prepare_cached("SELECT * FROM journal WHERE message_rowid = ?1 ORDER BY seen_at DESC LIMIT 1")?;
+    query.query_map([row.0], Entry::from_row)?.next().transpose()
 }
 
 pub fn by_guid(connection: &Connection, guid: &str) -> rusqlite::Result<Option<Entry>> {

@@ -328,6 +328,7 @@ impl Judge {
     fn step_inbound(&mut self, row: &Arrived, turn: Turn, round: &mut Round) {
         let inbound = Arc::new(self.inbound(row));
         let began = Instant::now();
+        self.chain.begin_stages();
         let decision = judge(self.chain.members(), &inbound);
         let judged = Judged { inbound, decision, took: began.elapsed() };
         self.conclude(row, judged, turn, round);
@@ -341,7 +342,15 @@ impl Judge {
             round.place.released += 1;
         }
         let released = (is_delivered && turn != Turn::InOrder).then_some(round.place.released);
-        let entry = Entry { judged_us: micros(took), was_held, released, ..blank_entry(row, &inbound.sender) };
+        let waited = inbound.now.duration_since(row.seen_at).as_micros();
+        let entry = Entry {
+            judged_us: micros(took),
+            waited_us: i64::try_from(waited).unwrap_or(i64::MAX).max(0),
+            stages: self.chain.stages(),
+            was_held,
+            released,
+            ..blank_entry(row, &inbound.sender)
+        };
         round.batch.entries.push(entry.decided(&decision));
         let message = &row.message;
         match decision.verdict {
@@ -560,6 +569,9 @@ fn blank_entry(row: &Arrived, sender: &str) -> Entry {
         sent_at: message.sent_at,
         seen_at: row.seen_at,
         judged_us: 0,
+        waited_us: 0,
+        stages: String::new(),
+        carried_by: None,
         failed: false,
         was_held: false,
         released: None,

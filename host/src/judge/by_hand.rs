@@ -101,6 +101,7 @@ impl Judge {
         let row = Arrived { message: message.clone(), arrival: entry.arrival, seen_at: entry.seen_at, change: None };
         let inbound = Arc::new(self.inbound(&row));
         let began = Instant::now();
+        self.chain.begin_stages();
         self.chain.set_dry(true);
         let admitted = policy::admit(self.chain.members(), &inbound);
         self.chain.set_dry(false);

@@ -5,12 +5,17 @@ use serde::Serialize;
 
 use super::{ARRIVALS, Date};
 use crate::journal::Entry;
+use crate::rpc::journal::State;
 
 /// What became of one message.
 #[derive(Serialize, JsonSchema)]
 pub struct Explanation<'a> {
     /// Do the database or the journal know it? Where not, only `story` follows.
     pub found: bool,
+    /// Judged, or why it has not been: it is the owner's own, a reaction, from before imsgd, so old that the journal has
+    /// forgotten it, or still to come.
+    #[schemars(extend("enum" = State::ALL))]
+    pub state: &'static str,
     #[serde(flatten)]
     pub message: Option<ExplainedMessage<'a>>,
     #[serde(flatten)]
@@ -19,7 +24,7 @@ pub struct Explanation<'a> {
     pub story: Vec<String>,
 }
 
-/// The message, while the database has it.
+/// The message: as the database has it, or where it does no more, as it was noted.
 #[derive(Serialize, JsonSchema)]
 pub struct ExplainedMessage<'a> {
     pub id: i64,
@@ -46,11 +51,28 @@ pub struct ExplainedVerdict<'a> {
     pub arrival: &'static str,
     pub sent_at: Date,
     pub seen_at: Date,
+    /// Microseconds from when it was seen until the first policy was asked. Of a message that was held, until it was
+    /// judged again.
+    pub waited_us: i64,
     /// Microseconds that the policies took.
     pub judged_us: i64,
+    /// Which policies were asked, in their order.
+    pub stages: Vec<Stage<'a>>,
+    /// Of an observed message: the row of the delivered one that it went out with as context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried_by: Option<i64>,
 }
 
 pub const VERDICTS: [&str; 8] = ["delivered", "observed", "held", "rejected", "dropped", "folded", "echo", "unjoined"];
+
+/// How long one policy took.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JudgingStage")]
+pub struct Stage<'a> {
+    pub policy: &'a str,
+    /// Microseconds.
+    pub us: i64,
+}
 
 /// A policy, and which version of it.
 #[derive(Serialize, JsonSchema)]
