@@ -1,6 +1,8 @@
 //! The journal of the real program: what it keeps, for how long, and who hears of it.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 
 use imsgd::journal::{Entry, used_bytes};
 use imsgd::message::{Arrival, ChatId, RowId};
@@ -131,4 +133,100 @@ fn an_address_without_end_is_kept_short() {
     let query = "SELECT MAX(LENGTH(sender)) FROM journal";
     let longest: i64 = daemon.state().query_row(query, [], |row| row.get(0)).unwrap();
     assert_eq!(longest, 512);
+}
+
+#[test]
+fn verdicts_are_told_as_they_are_given_to_who_asks_and_without_texts() {
+    let daemon = TestDaemon::new(FRIENDS);
+    let mut all = daemon.connect();
+    let number = all.ok("journal.subscribe", json!({}))["subscription"].clone();
+    let mut rejections = daemon.connect();
+    rejections.ok("journal.subscribe", json!({"verdict": "rejected", "sender": "(415) 555-0199"}));
+    let friend = daemon.receive_from(FRIEND, "a secret");
+    let stranger = daemon.receive_from(STRANGER, "let me in");
+    let first = all.notification();
+    assert_eq!((&first["method"], &first["params"]["subscription"]), (&json!("journal"), &number));
+    let entry = &first["params"]["entry"];
+    assert_eq!(
+        (&entry["guid"], &entry["verdict"], &entry["route"]),
+        (&json!(friend.guid), &json!("delivered"), &json!("main"))
+    );
+    assert!(!first.to_string().contains("a secret"), "{first}");
+    assert_eq!(all.notification()["params"]["entry"]["guid"], stranger.guid);
+    assert_eq!(rejections.notification()["params"]["entry"]["guid"], stranger.guid);
+    all.ok("watch.unsubscribe", json!({"subscription": number}));
+    daemon.receive_from(STRANGER, "again");
+    assert_eq!(rejections.notification()["params"]["entry"]["verdict"], "rejected");
+    assert_eq!(all.exchange(r#"{"jsonrpc":"2.0","id":"fence","method":"initialize"}"#)["id"], "fence");
+}
+
+#[test]
+fn the_journal_is_listed_newest_first_by_verdict_chat_and_sender_page_by_page() {
+    let daemon = TestDaemon::new(FRIENDS);
+    let mut client = daemon.watch();
+    let guids: Vec<String> = (0..5).map(|number| daemon.receive_from(FRIEND, &format!("{number}")).guid).collect();
+    client.texts(5);
+    let stranger = daemon.receive_from(STRANGER, "let me in");
+    eventually("it is judged", || daemon.journal(&stranger.guid));
+    let guids_of = |page: &serde_json::Value| -> Vec<String> {
+        let entries = page["entries"].as_array().unwrap().iter();
+        entries.map(|entry| entry["guid"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = client.ok("journal.list", json!({"limit": 3}));
+    assert_eq!(guids_of(&first), [&stranger.guid[..], &guids[4], &guids[3]]);
+    let rest = client.ok("journal.list", json!({"before": first["next"]}));
+    assert_eq!(guids_of(&rest), [&guids[2][..], &guids[1], &guids[0]]);
+    assert_eq!(guids_of(&client.ok("journal.list", json!({"verdict": "rejected"}))), [&stranger.guid[..]]);
+    let chat = stranger.chat_id.unwrap().0;
+    assert_eq!(guids_of(&client.ok("journal.list", json!({"chat_id": chat}))), [&stranger.guid[..]]);
+    assert_eq!(guids_of(&client.ok("journal.list", json!({"sender": "415-555-0101", "limit": 1}))), [&guids[4][..]]);
+    client.refused("journal.list", json!({"verdict": "lost"}));
+    client.refused("journal.list", json!({"before": "nothing"}));
+}
+
+#[test]
+fn who_follows_too_slowly_is_told_what_it_missed_and_delays_nobody() {
+    const MESSAGES: usize = 6000;
+    let daemon = TestDaemon::new(FRIENDS);
+    let mut slow = UnixStream::connect(daemon.socket()).unwrap();
+    slow.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"journal.subscribe\"}\n").unwrap();
+    let mut lines = BufReader::new(slow).lines();
+    assert!(lines.next().unwrap().unwrap().contains("result"));
+    let mut client = daemon.watch();
+    let messages = (0..MESSAGES).map(|number| json!({"from": FRIEND, "text": format!("{number}")})).collect();
+    let written = daemon.injector().receive_all(messages);
+    client.texts(MESSAGES);
+    written.join().unwrap();
+    let (mut told, mut missed) = (0, 0);
+    while told + missed < MESSAGES {
+        let line: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        match line["method"].as_str().unwrap() {
+            "journal" => told += 1,
+            "journal.missed" => missed += line["params"]["missed"].as_u64().unwrap() as usize,
+            other => panic!("{other}"),
+        }
+    }
+    eprintln!("a journal reader that stood still: told {told}, missed {missed}");
+    assert!(missed > 0 && told + missed == MESSAGES);
+}
+
+#[test]
+fn the_owner_follows_the_journal_on_the_command_line() {
+    let daemon = TestDaemon::new(FRIENDS);
+    let mut client = daemon.watch();
+    daemon.receive_from(FRIEND, "a secret");
+    client.texts(1);
+    let mut command = daemon.command(&["journal", "--follow"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains("delivered") && first.contains(FRIEND) && first.contains("by allowlist to main"), "{first}");
+    daemon.receive_from(STRANGER, "let me in");
+    let second = lines.next().unwrap().unwrap();
+    assert!(second.contains("rejected") && second.contains(STRANGER), "{second}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let listed = daemon.run(&["journal", "--verdict", "rejected", "--json"]);
+    let entry: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!((&entry["sender"], &entry["reason"]), (&json!(STRANGER), &json!("nobody_decided")));
 }

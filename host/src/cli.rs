@@ -11,6 +11,7 @@ mod content;
 mod failure;
 mod held;
 mod help;
+mod journal;
 mod lines;
 mod look;
 mod outbox;
@@ -108,6 +109,7 @@ enum Command {
     Consumers(consumers::Consumers),
     /// See what is held, and let it through or not
     Held(held::Held),
+    Journal(journal::Journal),
     /// See and reload plugins
     Plugin(plugin::Plugin),
     /// Check the configuration
@@ -164,6 +166,7 @@ impl Cli {
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Consumers(consumers) => consumers.run(&global),
             Command::Held(held) => held.run(&global),
+            Command::Journal(journal) => journal.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),
             Command::Sim(args) => sim::run(args),

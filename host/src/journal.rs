@@ -5,10 +5,12 @@ use rusqlite::{Connection, Row, params};
 
 pub(crate) mod bounds;
 mod held;
+mod list;
 mod renumber;
 
 pub use bounds::{Bounds, Pruned, Which, count, is_pruned, used_bytes};
 pub use held::{HeldPlace, held_at, held_page};
+pub use list::{Wanted, list};
 pub use renumber::places;
 pub(crate) use renumber::renumber;
 

@@ -431,6 +431,11 @@ impl Judge {
         if !round.batch.replies.is_empty() {
             self.outbox_wake.notify_one();
         }
+        if self.hub.verdicts.receiver_count() > 0 {
+            for entry in std::mem::take(&mut round.batch.entries) {
+                let _ = self.hub.verdicts.send(Arc::new(entry));
+            }
+        }
         if let Some(place) = &mut self.place {
             place.clone_from(&round.place);
         }

@@ -15,7 +15,7 @@ mod background;
 mod chats;
 mod consumers;
 mod held;
-mod journal;
+pub mod journal;
 mod local;
 mod messages;
 mod outbox;
@@ -206,6 +206,12 @@ const METHODS: &[Method] = &[
     Method::new("outbox.resume", Lane::Control, &[])
         .gives::<wire::outbox::SendingResumed>()
         .about("Lets messages leave again."),
+    Method::of_database("journal.list", Lane::Read, journal::feed::LIST)
+        .gives::<wire::journal::JournalPage<'_>>()
+        .about("What became of the last messages, the newest first."),
+    Method::new("journal.subscribe", Lane::Control, journal::feed::SUBSCRIBE)
+        .gives::<wire::watch::Subscribed>()
+        .about("From now on tells of each verdict once it is kept. `watch.unsubscribe` ends it."),
     Method::new("plugins.list", Lane::Read, &[])
         .gives::<wire::plugins::Plugins<'_>>()
         .about("The policies, in the order in which they are asked."),
@@ -309,6 +315,7 @@ impl Service {
             "outbox.list" => outbox::list(self, &params).await,
             "outbox.pause" => outbox::pause(self, &params).await,
             "outbox.resume" => outbox::resume(self).await,
+            "journal.list" => journal::feed::list(self, &params).await,
             "plugins.list" => plugins::list(self).await,
             "plugins.reload" => plugins::reload(self).await,
             "rpc.discover" => answer(&discover::document()),

@@ -4,10 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::attachments::Converted;
 use crate::contacts::Contacts;
+use crate::journal::Entry;
 use crate::message::{Arrival, Change, ChatId, Message, RowId};
 use crate::place::{Place, Reset};
 use crate::rpc::wire;
@@ -153,8 +154,13 @@ pub enum Elsewhere {
     Nowhere,
 }
 
+/// Verdicts that wait for those who follow the journal; who is further behind misses some.
+pub const VERDICTS_WAITING: usize = 1024;
+
 /// Hands published messages to the subscribers.
 pub struct Hub {
+    /// Every verdict, once it is kept.
+    pub verdicts: broadcast::Sender<Arc<Entry>>,
     inner: Mutex<Inner>,
     /// Tells those who wait for a row that one came.
     head: watch::Sender<Option<RowId>>,
@@ -162,7 +168,7 @@ pub struct Hub {
 
 impl Default for Hub {
     fn default() -> Hub {
-        Hub { inner: Mutex::default(), head: watch::channel(None).0 }
+        Hub { verdicts: broadcast::channel(VERDICTS_WAITING).0, inner: Mutex::default(), head: watch::channel(None).0 }
     }
 }
 

@@ -9,7 +9,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Begin here", &["demo", "status", "serve", "rpc"]),
     ("Read", &["chats", "history", "search", "watch", "group", "attachments", "scheduled", "stats", "chat-background"]),
     ("Write", &["send", "react", "outbox"]),
-    ("Decide who gets through", &["pairing", "held", "why", "plugin", "config"]),
+    ("Decide who gets through", &["pairing", "held", "why", "journal", "plugin", "config"]),
     ("People", &["account", "whois", "nickname"]),
     ("And more", &["completions", "sim", "help"]),
 ];

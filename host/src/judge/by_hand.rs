@@ -8,6 +8,7 @@ use crate::chatdb;
 use crate::journal::{self, Entry, HeldPlace};
 use crate::message::{Message, RowId};
 use crate::policy::{self, OWNER};
+use crate::state;
 
 /// Messages of one step. What comes meanwhile waits for one at most.
 const STEP: usize = 100;
@@ -50,8 +51,8 @@ pub struct Handled {
 pub enum HandError {
     #[error(transparent)]
     Database(#[from] chatdb::Error),
-    #[error("state.db: {0}")]
-    Journal(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Journal(#[from] state::Error),
     #[error("state.db could not be written; what is held stays held")]
     NotKept,
 }
@@ -80,13 +81,14 @@ impl Judge {
     }
 
     fn chosen(&self, order: &ByHand) -> Result<Vec<Entry>, HandError> {
-        let state = self.state.connection();
+        let connection = self.state.connection();
         if let Some(guid) = &order.guid {
-            let entry = journal::by_guid(state, guid)?;
+            let entry = journal::by_guid(connection, guid).map_err(state::Error::from)?;
             return Ok(entry.filter(|entry| entry.verdict == "held").into_iter().collect());
         }
         let sender = order.sender.as_ref().map(|sender| self.settings.normalizer.comparable(sender));
-        Ok(journal::held_page(state, sender.as_deref(), &order.after, STEP)?)
+        let held = journal::held_page(connection, sender.as_deref(), &order.after, STEP);
+        Ok(held.map_err(state::Error::from)?)
     }
 
     fn still_there(&mut self, held: &[Entry]) -> Result<Vec<Arc<Message>>, HandError> {

@@ -11,6 +11,7 @@ use crate::journal::{self, Entry, HeldPlace};
 use crate::judge::{ByHand, Deed, HandError, Handled, Request};
 use crate::message::{Message, RowId};
 use crate::readers::Reader;
+use crate::state;
 
 /// Outcomes that an answer names; it counts all.
 const NAMED: usize = 100;
@@ -39,13 +40,13 @@ pub async fn list(service: &Service, params: &Params) -> Answer {
         let after = match after {
             None => HeldPlace::start(),
             Some(guid) => {
-                let entry = journal::by_guid(state, &guid).map_err(RpcError::internal)?;
+                let entry = journal::by_guid(state, &guid).map_err(state::Error::from)?;
                 let unknown = || RpcError::params(format!("after: the journal has no message {guid}"));
                 HeldPlace::of(&entry.ok_or_else(unknown)?)
             }
         };
-        let held = journal::held_page(state, None, &after, limit).map_err(RpcError::internal)?;
-        let total = journal::held_count(state).map_err(RpcError::internal)?;
+        let held = journal::held_page(state, None, &after, limit).map_err(state::Error::from)?;
+        let total = journal::held_count(state).map_err(state::Error::from)?;
         Ok::<_, RpcError>((held, total))
     };
     let (held, total) = service.readers.with(read).await?;
@@ -95,7 +96,7 @@ fn look_up(reader: &Reader, guid: Option<String>, row: Option<RowId>) -> Result<
         (None, Some(row)) => (journal::held_at(state, row), row.to_string()),
         (None, None) => return Err(RpcError::params("guid or rowid is required")),
     };
-    let entry = entry.map_err(RpcError::internal)?;
+    let entry = entry.map_err(state::Error::from)?;
     match entry {
         Some(entry) if entry.verdict == "held" => Ok(entry),
         Some(entry) => Err(RpcError::params(format!("{name} is not held: it was {}", entry.verdict))),

@@ -1,19 +1,19 @@
 //! `journal.explain`: what became of one message, who decided, and why.
 
+pub mod feed;
 mod story;
 
 use super::error::RpcError;
 use super::param::Param;
 use super::params::Params;
-use super::wire::Date;
-use super::wire::journal::{Decider, ExplainedMessage, ExplainedVerdict, Explanation, Stage};
+use super::wire::journal::{ExplainedMessage, ExplainedVerdict, Explanation};
 use super::{Answer, Service, answer};
 use crate::journal::{self, Entry};
 use crate::message::{Message, RowId};
 use crate::readers::Reader;
 use crate::state;
 use story::Progress;
-pub use story::State;
+pub use story::{State, stages};
 
 pub const EXPLAIN: &[Param] = &[
     Param::text("guid").selector().about("The message. This, or `rowid`."),
@@ -36,8 +36,8 @@ pub async fn explain(service: &Service, params: &Params) -> Answer {
     answer(&Explanation {
         found: message.is_some() || entry.is_some(),
         state: state.name(),
-        message: message.as_ref().map(of_message).or_else(|| entry.as_ref().map(of_entry)),
-        entry: entry.as_ref().map(verdict),
+        message: message.as_ref().map(of_message).or_else(|| entry.as_ref().map(ExplainedMessage::of)),
+        entry: entry.as_ref().map(ExplainedVerdict::of),
         story,
     })
 }
@@ -48,27 +48,6 @@ fn of_message(message: &Message) -> ExplainedMessage<'_> {
         guid: &message.guid,
         sender: &message.sender,
         chat_id: message.chat.as_ref().map_or(0, |chat| chat.id.0),
-    }
-}
-
-fn of_entry(entry: &Entry) -> ExplainedMessage<'_> {
-    ExplainedMessage { id: entry.message.0, guid: &entry.guid, sender: &entry.sender, chat_id: entry.chat.0 }
-}
-
-pub(super) fn verdict(entry: &Entry) -> ExplainedVerdict<'_> {
-    ExplainedVerdict {
-        verdict: &entry.verdict,
-        reason: entry.reason.as_deref(),
-        decided_by: Decider::of(entry),
-        route: entry.route.as_deref(),
-        labels: &entry.labels,
-        arrival: entry.arrival.name(),
-        sent_at: Date(entry.sent_at),
-        seen_at: Date(entry.seen_at),
-        waited_us: entry.waited_us,
-        judged_us: entry.judged_us,
-        stages: story::stages(entry).map(|(policy, us)| Stage { policy, us }).collect(),
-        carried_by: entry.carried_by.map(|row| row.0),
     }
 }
 
