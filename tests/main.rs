@@ -29,6 +29,7 @@ mod groups;
 mod held;
 mod inbound;
 mod journal;
+mod lag;
 mod legacy;
 mod outbound;
 mod outbox;

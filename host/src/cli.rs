@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod consumers;
 mod content;
+mod doctor;
 mod failure;
 mod held;
 mod help;
@@ -92,6 +93,7 @@ enum Command {
     Rpc(serve::Rpc),
     /// Show what the daemon does, or what it could do
     Status(status::Status),
+    Doctor(doctor::Doctor),
     /// Tell what became of a message, who decided, and why
     Why(why::Why),
     #[command(flatten)]
@@ -156,6 +158,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(&global),
             Command::Rpc(rpc) => rpc.run(&global),
             Command::Status(status) => status.run(&global),
+            Command::Doctor(doctor) => doctor.run(&global),
             Command::Why(why) => why.run(&global),
             Command::Read(read) => read.run(&global),
             Command::Attachments(attachments) => attachments.run(&global),

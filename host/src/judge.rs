@@ -129,6 +129,8 @@ pub struct Judge {
     waiting: HashMap<ChatId, VecDeque<journal::Observed>>,
     /// Rows that could not be committed, to be judged again.
     retry: VecDeque<Arrived>,
+    /// When: however often somebody asks for something meanwhile.
+    retry_at: Instant,
     echoes: echo::Echoes,
     /// Policies changed since those that failed were asked again.
     may_be_repaired: bool,
@@ -218,6 +220,7 @@ impl Judge {
             ahead: None,
             waiting: HashMap::new(),
             retry: VecDeque::new(),
+            retry_at: Instant::now(),
             echoes: echo::Echoes::default(),
             may_be_repaired: false,
             early: Vec::new(),
@@ -238,12 +241,13 @@ impl Judge {
         loop {
             let may_prune = self.chain.is_installed() && self.retry.is_empty();
             let prune_in = self.pruner.wait();
+            let retry_in = self.retry_at.saturating_duration_since(Instant::now());
             let next = runtime.block_on(async {
                 tokio::select! {
                     biased;
                     request = requests.recv() => request.map_or(Next::Closed, Next::Request),
                     next = from_tail.recv(), if self.ahead.is_none() => next.map_or(Next::Closed, Next::FromTail),
-                    () = tokio::time::sleep(RETRY), if !self.retry.is_empty() => Next::Retry,
+                    () = tokio::time::sleep(retry_in), if !self.retry.is_empty() => Next::Retry,
                     () = tokio::time::sleep(prune_in), if may_prune => Next::Prune,
                 }
             });
@@ -288,6 +292,7 @@ impl Judge {
             let verdicts = round.batch.entries.len();
             if let Err(unjudged) = self.commit(round) {
                 self.retry = unjudged.into_iter().chain(rows).collect();
+                self.retry_at = Instant::now() + RETRY;
                 return;
             }
             self.prune_after(verdicts);
@@ -316,7 +321,8 @@ impl Judge {
             (None, false) => {}
             (None, true) => round.batch.entries.push(self.unjoined(row)),
             (Some(_), false) => {
-                round.events.push(Arc::new(Published::new(message.clone(), None, round.place.clone())));
+                let published = Published::new(message.clone(), None, round.place.clone());
+                round.events.push(Arc::new(published.seen(row.seen_at)));
             }
             (Some(_), true) => match self.echo_of(message) {
                 Some(own) => round.batch.entries.push(self.echo(row, &own)),
@@ -368,7 +374,9 @@ impl Judge {
                     context,
                 };
                 let message = self.screened(&inbound);
-                round.events.push(Arc::new(Published::new(message, Some(delivery), round.place.clone())));
+                let published = Published::new(message, Some(delivery), round.place.clone());
+                // What was held waited for somebody else.
+                round.events.push(Arc::new(if was_held { published } else { published.seen(row.seen_at) }));
             }
             Verdict::Observe => self.observe(message),
             Verdict::Hold(Hold::Introduction(Some(challenge))) => {

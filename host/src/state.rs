@@ -164,8 +164,15 @@ impl StateDb {
         Ok(())
     }
 
-    /// See [`journal::bounds::prune`].
+    /// See [`journal::bounds::prune`]. Waits for nobody: there is time for this later.
     pub fn prune_journal(&mut self, which: journal::Which, from: i64, limit: usize) -> Result<journal::Pruned, Error> {
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let pruned = self.prune_now(which, from, limit);
+        self.connection.busy_timeout(BUSY)?;
+        pruned
+    }
+
+    fn prune_now(&mut self, which: journal::Which, from: i64, limit: usize) -> Result<journal::Pruned, Error> {
         let transaction = self.connection.transaction()?;
         let pruned = journal::bounds::prune(&transaction, which, from, limit)?;
         transaction.commit()?;
