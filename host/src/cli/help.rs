@@ -11,7 +11,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Write", &["send", "react", "outbox"]),
     ("Decide who gets through", &["pairing", "held", "why", "journal", "plugin", "config"]),
     ("People", &["account", "whois", "nickname"]),
-    ("And more", &["completions", "sim", "help"]),
+    ("And more", &["consumers", "completions", "sim", "help"]),
 ];
 
 /// Gives the root command its help.
