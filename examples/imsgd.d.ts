@@ -168,6 +168,34 @@ export interface Methods {
     result: Revoked;
   };
   /**
+   * Messages that are held, and why, in the order of their rows; not what they say.
+   */
+  "held.list": {
+    params: HeldListParams;
+    result: HeldMessages;
+  };
+  /**
+   * One held message with what it says.
+   */
+  "held.show": {
+    params: HeldShowParams;
+    result: HeldShown;
+  };
+  /**
+   * Judges held messages again; a sender whom only nobody knows is let in this once.
+   */
+  "held.release": {
+    params: HeldReleaseParams;
+    result: HeldHandled;
+  };
+  /**
+   * Makes held messages dropped ones, which are never delivered.
+   */
+  "held.drop": {
+    params: HeldDropParams;
+    result: HeldHandled;
+  };
+  /**
    * What became of one message, who decided, and why.
    */
   "journal.explain": {
@@ -194,6 +222,20 @@ export interface Methods {
   "outbox.resume": {
     params: Record<string, never>;
     result: SendingResumed;
+  };
+  /**
+   * What became of the last messages, the newest first.
+   */
+  "journal.list": {
+    params: JournalListParams;
+    result: JournalPage;
+  };
+  /**
+   * From now on tells of each verdict once it is kept. `watch.unsubscribe` ends it.
+   */
+  "journal.subscribe": {
+    params: JournalSubscribeParams;
+    result: Subscribed;
   };
   /**
    * The policies, in the order in which they are asked.
@@ -372,6 +414,7 @@ export interface DaemonState {
     [k: string]: number | undefined;
   };
   last_error: string | null;
+  lag: Lag;
   /**
    * Each state.db that was damaged and set aside, until its owner removes the file. Empty ones are left out.
    */
@@ -426,6 +469,53 @@ export interface Consumer {
 export interface OutboxPause {
   since: string;
   reason?: string;
+}
+/**
+ * How late messages are, told apart by who was late.
+ */
+export interface Lag {
+  /**
+   * From when a live message was sent until imsgd saw it: Messages and the network.
+   */
+  messages: LagReading;
+  /**
+   * From the last write to the database until imsgd saw its rows.
+   */
+  imsgd: LagReading;
+  /**
+   * From when imsgd saw a message until its line was handed to a subscriber's connection.
+   */
+  subscribers: LagReading;
+  /**
+   * Rows of the database after the newest that was judged. Null while that is not known.
+   */
+  rows_behind: number | null;
+  /**
+   * When the database was last written to.
+   */
+  database_changed_at: string | null;
+  /**
+   * When imsgd last looked whether it was.
+   */
+  database_looked_at: string | null;
+  late: "nobody" | "starting" | "imsgd";
+  /**
+   * Who is late, for people.
+   */
+  sentence: string;
+}
+/**
+ * One kind of lag, in microseconds. Null where nothing was measured.
+ */
+export interface LagReading {
+  /**
+   * Of the last message.
+   */
+  last_us: number | null;
+  /**
+   * The largest of the last hour.
+   */
+  largest_us: number | null;
 }
 /**
  * A state.db that was damaged: a new one was begun, and who was paired has to be approved again.
@@ -1545,6 +1635,179 @@ export interface Revoked {
   was_paired: boolean;
 }
 /**
+ * Parameters of `held.list`.
+ */
+export interface HeldListParams {
+  /**
+   * How many at most. Default: 100. At least 1. At most 500.
+   */
+  limit?: number;
+  /**
+   * Go on after the message with this guid: `next` of the page before.
+   */
+  after?: string;
+}
+/**
+ * Held messages, in the order of their rows.
+ */
+export interface HeldMessages {
+  held: HeldMessage[];
+  /**
+   * How many there are in all.
+   */
+  total: number;
+  /**
+   * The next page begins `after` this one. Null at the end.
+   */
+  next: string | null;
+}
+/**
+ * A message that is held. What it says is not in here.
+ */
+export interface HeldMessage {
+  /**
+   * Its row; 0 where the database has it no more.
+   */
+  id: number;
+  guid: string;
+  /**
+   * As compared: E.164 number or lower-case e-mail address.
+   */
+  sender: string;
+  sender_name?: string;
+  chat_id: number;
+  sent_at: string;
+  /**
+   * When it was first seen.
+   */
+  held_since: string;
+  /**
+   * A stranger waits to be let in, or a policy failed.
+   */
+  cause: "stranger" | "policy_failed";
+  /**
+   * The policy that holds it.
+   */
+  policy?: Decider;
+  /**
+   * How the policy failed, or `introduction` with the message for which a code was made and `introduction_waiting`
+   * with those after it.
+   */
+  reason?: string;
+}
+/**
+ * A policy, and which version of it.
+ */
+export interface Decider {
+  name: string;
+  /**
+   * Empty where it could not be loaded, and of the owner.
+   */
+  version: string;
+}
+/**
+ * Parameters of `held.show`.
+ */
+export interface HeldShowParams {
+  /**
+   * The message.
+   */
+  guid?: string;
+  /**
+   * The message's row.
+   */
+  rowid?: number;
+}
+/**
+ * One held message with what it says.
+ */
+export interface HeldShown {
+  held: HeldMessage;
+  /**
+   * Absent where the database has it no more.
+   */
+  message?: Message;
+}
+/**
+ * Parameters of `held.release`.
+ */
+export interface HeldReleaseParams {
+  /**
+   * The message.
+   */
+  guid?: string;
+  /**
+   * The message's row.
+   */
+  rowid?: number;
+  /**
+   * All held messages of this address.
+   */
+  sender?: string;
+  /**
+   * All held messages. Default: false.
+   */
+  all?: boolean;
+}
+/**
+ * What became of held messages that were released or dropped.
+ */
+export interface HeldHandled {
+  /**
+   * Always true: a failure is an error. Some may still be held.
+   */
+  ok: boolean;
+  /**
+   * How many got each verdict; `held` is those that a policy still cannot judge.
+   */
+  verdicts: {
+    [k: string]: number | undefined;
+  };
+  /**
+   * How many could not be released, as the database has them no more. They stay held.
+   */
+  missing: number;
+  /**
+   * The first hundred, in the order of their rows.
+   */
+  messages: HeldOutcome[];
+}
+/**
+ * What became of one of them.
+ */
+export interface HeldOutcome {
+  id: number;
+  guid: string;
+  sender: string;
+  verdict: "delivered" | "observed" | "held" | "rejected" | "dropped" | "folded" | "echo" | "unjoined";
+  /**
+   * `owner` where the owner's word let it in or kept it out.
+   */
+  decided_by?: Decider;
+  reason?: string;
+}
+/**
+ * Parameters of `held.drop`.
+ */
+export interface HeldDropParams {
+  /**
+   * The message.
+   */
+  guid?: string;
+  /**
+   * The message's row.
+   */
+  rowid?: number;
+  /**
+   * All held messages of this address.
+   */
+  sender?: string;
+  /**
+   * All held messages. Default: false.
+   */
+  all?: boolean;
+}
+/**
  * Parameters of `journal.explain`.
  */
 export interface JournalExplainParams {
@@ -1565,6 +1828,11 @@ export interface Explanation {
    * Do the database or the journal know it? Where not, only `story` follows.
    */
   found: boolean;
+  /**
+   * Judged, or why it has not been: it is the owner's own, a reaction, from before imsgd, so old that the journal has
+   * forgotten it, or still to come.
+   */
+  state: "judged" | "unknown" | "own" | "reaction" | "before_imsgd" | "forgotten" | "not_yet";
   id?: number;
   guid?: string;
   sender?: string;
@@ -1584,20 +1852,36 @@ export interface Explanation {
   sent_at?: string;
   seen_at?: string;
   /**
+   * Microseconds from when it was seen until the first policy was asked. Of a message that was held, until it was
+   * judged again.
+   */
+  waited_us?: number;
+  /**
    * Microseconds that the policies took.
    */
   judged_us?: number;
+  /**
+   * Which policies were asked, in their order.
+   */
+  stages?: JudgingStage[];
+  /**
+   * Of an observed message: the row of the delivered one that it went out with as context.
+   */
+  carried_by?: number;
   /**
    * The same in sentences, for people.
    */
   story: string[];
 }
 /**
- * A policy, and which version of it.
+ * How long one policy took.
  */
-export interface Decider {
-  name: string;
-  version: string;
+export interface JudgingStage {
+  policy: string;
+  /**
+   * Microseconds.
+   */
+  us: number;
 }
 /**
  * Parameters of `outbox.list`.
@@ -1680,6 +1964,99 @@ export interface SendingResumed {
    * False where it went on all the time.
    */
   was_paused: boolean;
+}
+/**
+ * Parameters of `journal.list`.
+ */
+export interface JournalListParams {
+  /**
+   * How many at most. Default: 50. At least 1. At most 500.
+   */
+  limit?: number;
+  /**
+   * Only these.
+   */
+  verdict?: "delivered" | "observed" | "held" | "rejected" | "dropped" | "folded" | "echo" | "unjoined";
+  /**
+   * Only this chat, by its row. Absent: all chats. At least 1.
+   */
+  chat_id?: number;
+  /**
+   * Only messages of this address.
+   */
+  sender?: string;
+  /**
+   * Older than the entry with this guid: `next` of the page before.
+   */
+  before?: string;
+}
+/**
+ * Entries of the journal, the newest first.
+ */
+export interface JournalPage {
+  entries: JournalEntry[];
+  /**
+   * The next page is `before` this one. Null at the end.
+   */
+  next: string | null;
+}
+/**
+ * What became of one message. Not what it says.
+ */
+export interface JournalEntry {
+  id: number;
+  guid: string;
+  sender: string;
+  /**
+   * 0 where it is in no chat.
+   */
+  chat_id: number;
+  sender_name?: string;
+  verdict: "delivered" | "observed" | "held" | "rejected" | "dropped" | "folded" | "echo" | "unjoined";
+  reason?: string;
+  /**
+   * Absent where no policy had an opinion.
+   */
+  decided_by?: Decider;
+  route?: string;
+  labels: string[];
+  arrival: "live" | "catch-up" | "backfill";
+  sent_at: string;
+  seen_at: string;
+  /**
+   * Microseconds from when it was seen until the first policy was asked. Of a message that was held, until it was
+   * judged again.
+   */
+  waited_us: number;
+  /**
+   * Microseconds that the policies took.
+   */
+  judged_us: number;
+  /**
+   * Which policies were asked, in their order.
+   */
+  stages: JudgingStage[];
+  /**
+   * Of an observed message: the row of the delivered one that it went out with as context.
+   */
+  carried_by?: number;
+}
+/**
+ * Parameters of `journal.subscribe`.
+ */
+export interface JournalSubscribeParams {
+  /**
+   * Only these.
+   */
+  verdict?: "delivered" | "observed" | "held" | "rejected" | "dropped" | "folded" | "echo" | "unjoined";
+  /**
+   * Only this chat, by its row. Absent: all chats. At least 1.
+   */
+  chat_id?: number;
+  /**
+   * Only messages of this address.
+   */
+  sender?: string;
 }
 /**
  * The policies, in the order in which they are asked.
@@ -1859,6 +2236,14 @@ export interface Notifications {
    */
   "watch.reset": StreamReset;
   /**
+   * A verdict on a message, once it is kept.
+   */
+  journal: JournalNotification;
+  /**
+   * The client read too slowly and missed verdicts. The subscription goes on; `journal.list` has them.
+   */
+  "journal.missed": JournalMissed;
+  /**
    * The stream broke off. This is the last of the subscription.
    */
   error: StreamError;
@@ -1926,6 +2311,23 @@ export interface StreamReset {
    * Always false.
    */
   terminal: boolean;
+}
+/**
+ * Notification `journal`.
+ */
+export interface JournalNotification {
+  subscription: number;
+  entry: JournalEntry;
+}
+/**
+ * Notification `journal.missed`: the client read too slowly. `journal.list` has what it missed.
+ */
+export interface JournalMissed {
+  subscription: number;
+  /**
+   * How many verdicts.
+   */
+  missed: number;
 }
 /**
  * Notification `error`: the stream broke off, and this is the last of the subscription.

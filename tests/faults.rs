@@ -2,6 +2,7 @@
 //!
 //! `make test` runs a short form of each, `make soak` the long one.
 
+mod arrival;
 mod chatdb;
 mod kill;
 mod limits;

@@ -8,8 +8,11 @@ mod completions;
 mod config;
 mod consumers;
 mod content;
+mod doctor;
 mod failure;
+mod held;
 mod help;
+mod journal;
 mod lines;
 mod look;
 mod outbox;
@@ -90,6 +93,7 @@ enum Command {
     Rpc(serve::Rpc),
     /// Show what the daemon does, or what it could do
     Status(status::Status),
+    Doctor(doctor::Doctor),
     /// Tell what became of a message, who decided, and why
     Why(why::Why),
     #[command(flatten)]
@@ -105,6 +109,9 @@ enum Command {
     Pairing(pairing::Pairing),
     /// See whose place in the stream is kept
     Consumers(consumers::Consumers),
+    /// See what is held, and let it through or not
+    Held(held::Held),
+    Journal(journal::Journal),
     /// See and reload plugins
     Plugin(plugin::Plugin),
     /// Check the configuration
@@ -151,6 +158,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(&global),
             Command::Rpc(rpc) => rpc.run(&global),
             Command::Status(status) => status.run(&global),
+            Command::Doctor(doctor) => doctor.run(&global),
             Command::Why(why) => why.run(&global),
             Command::Read(read) => read.run(&global),
             Command::Attachments(attachments) => attachments.run(&global),
@@ -160,6 +168,8 @@ impl Cli {
             Command::Outbox(outbox) => outbox.run(&global),
             Command::Pairing(pairing) => pairing.run(&global),
             Command::Consumers(consumers) => consumers.run(&global),
+            Command::Held(held) => held.run(&global),
+            Command::Journal(journal) => journal.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
             Command::Config(config) => config.run(&global),
             Command::Sim(args) => sim::run(args),

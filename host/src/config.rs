@@ -12,10 +12,13 @@ use sha2::{Digest, Sha256};
 
 use crate::attachments::Roots;
 
+mod journal;
 mod keys;
 mod span;
 
 pub use span::Span;
+
+pub use journal::Journal;
 
 /// Environment variable that names the configuration file, where `--config` does not.
 pub const CONFIG_VARIABLE: &str = "IMSGD_CONFIG";
@@ -29,6 +32,7 @@ pub struct Config {
     pub messages: Messages,
     pub server: Server,
     pub send: Send,
+    pub journal: Journal,
     pub policy: Policy,
     /// Your own plugins, in the order in which they are asked.
     pub plugin: Vec<PluginTable>,
@@ -338,6 +342,7 @@ impl Config {
         if self.send.timeout_seconds == 0 {
             return Err("send.timeout_seconds: must be at least 1".to_owned());
         }
+        self.journal.check()?;
         for (index, plugin) in self.plugin.iter().enumerate() {
             let is_name = !plugin.name.is_empty()
                 && plugin.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');

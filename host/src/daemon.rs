@@ -169,7 +169,8 @@ impl Daemon {
             stats: stats.clone(),
             unseen: unseen.clone(),
         });
-        let runtime = tokio::runtime::Handle::current();
+        // Of its own: the one of the clients may end first, and timers with it.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let judge = spawn("judge", move || judge.run(&runtime, asked, arrived))?;
         let reloader = Reloader::start(reload::Parts {
             config: config.clone(),
@@ -272,6 +273,7 @@ fn first_settings(config: &Config) -> anyhow::Result<Settings> {
         route_by_peer: false,
         group_chats: Vec::new(),
         release_held: true,
+        journal: config.journal.bounds(),
         normalizer: Arc::new(normalizer),
     })
 }

@@ -3,8 +3,14 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
+pub(crate) mod bounds;
+mod held;
+mod list;
 mod renumber;
 
+pub use bounds::{Bounds, Pruned, Which, count, is_pruned, used_bytes};
+pub use held::{HeldPlace, held_at, held_page};
+pub use list::{Wanted, list};
 pub use renumber::places;
 pub(crate) use renumber::renumber;
 
@@ -67,6 +73,12 @@ pub struct Entry {
     pub seen_at: Timestamp,
     /// Microseconds that the chain took.
     pub judged_us: i64,
+    /// Microseconds from when it was seen until the chain began.
+    pub waited_us: i64,
+    /// Which policies were asked, and how many microseconds each took: `allowlist=12 spam=40`.
+    pub stages: String,
+    /// The delivered message that an observed one went out with. Written by [`put_context`] only.
+    pub carried_by: Option<RowId>,
     /// Held because a policy failed, not because a stranger waits.
     pub failed: bool,
     /// Was held, and judged again.
@@ -95,6 +107,15 @@ impl Observed {
     }
 }
 
+/// The longest address and the longest reason that are kept; longer ones are cut. Routes and labels are bounded where
+/// policies give them.
+pub const SENDER_BYTES: usize = 512;
+const REASON_BYTES: usize = 1024;
+
+pub fn bounded(text: &str, most: usize) -> String {
+    text[..text.floor_char_boundary(most)].to_owned()
+}
+
 /// A preview of a link that stands in a message of its own.
 pub const FOLDED: &str = "folded";
 
@@ -109,7 +130,7 @@ impl Entry {
     pub fn decided(mut self, decision: &Decision) -> Entry {
         decision.verdict.name().clone_into(&mut self.verdict);
         self.decided_by.clone_from(&decision.decided_by);
-        self.reason = decision.verdict.reason().map(str::to_owned);
+        self.reason = decision.verdict.reason().map(|reason| bounded(reason, REASON_BYTES));
         self.failed = matches!(decision.verdict, Verdict::Hold(Hold::Failure(_)));
         if let Verdict::Deliver { route, labels } = &decision.verdict {
             self.route = Some(route.clone());
@@ -140,6 +161,9 @@ impl Entry {
             sent_at: timestamp(row.get("sent_at")?),
             seen_at: timestamp(row.get("seen_at")?),
             judged_us: row.get("judged_us")?,
+            waited_us: row.get("waited_us")?,
+            stages: row.get::<_, Option<String>>("stages")?.unwrap_or_default(),
+            carried_by: row.get::<_, Option<i64>>("context_for")?.map(RowId),
             failed: row.get("failed")?,
             was_held: row.get("was_held")?,
             released: row.get("released")?,
@@ -150,8 +174,9 @@ impl Entry {
 pub(crate) fn put(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
     let mut put = connection.prepare_cached(
         "INSERT OR REPLACE INTO journal (guid, message_rowid, chat_id, sender, arrival, verdict, decided_by, version,
-             reason, route, labels, sent_at, seen_at, judged_us, failed, was_held, released)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             reason, route, labels, sent_at, seen_at, judged_us, failed, was_held, released, waited_us, stages)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+             ?18, ?19)",
     )?;
     let (name, version) = entry.decided_by.as_ref().map(|(name, version)| (name, version)).unzip();
     // A label is one line, so a line break can stand between two.
@@ -174,6 +199,8 @@ pub(crate) fn put(connection: &Connection, entry: &Entry) -> rusqlite::Result<()
         entry.failed,
         entry.was_held,
         entry.released,
+        entry.waited_us,
+        (!entry.stages.is_empty()).then_some(&entry.stages),
     ])?;
     Ok(())
 }
@@ -185,6 +212,13 @@ pub(crate) fn put_context(connection: &Connection, delivered: RowId, observed: &
         put.execute(params![delivered.0, message.guid])?;
     }
     Ok(())
+}
+
+/// The newest entry of this row.
+pub fn by_row(connection: &Connection, row: RowId) -> rusqlite::Result<Option<Entry>> {
+    let mut query =
+        connection.prepare_cached("SELECT * FROM journal WHERE message_rowid = ?1 ORDER BY seen_at DESC LIMIT 1")?;
+    query.query_map([row.0], Entry::from_row)?.next().transpose()
 }
 
 pub fn by_guid(connection: &Connection, guid: &str) -> rusqlite::Result<Option<Entry>> {

@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+mod by_hand;
 mod change;
 mod context;
 mod echo;
 mod held;
 mod pairing;
+mod prune;
 mod renumbered;
 
+pub use by_hand::{ByHand, Deed, HandError, Handled};
 pub use change::Preview;
 pub use pairing::{Approval, PairingError, PairingState};
 
@@ -27,7 +30,7 @@ use crate::message::{Arrival, Change, ChatId, Message, RowId};
 use crate::outbox::record;
 use crate::outbox::unseen::Unseen;
 use crate::place::{Place, Reset, ResetKind};
-use crate::policy::{Failure, Hold, Inbound, Verdict, judge};
+use crate::policy::{Decision, Failure, Hold, Inbound, Verdict, judge};
 use crate::state::{Batch, StateDb};
 use crate::subscription::{Delivery, Hub, Published};
 
@@ -66,6 +69,8 @@ pub enum Request {
     Approve(String, oneshot::Sender<Result<Approval, PairingError>>),
     Deny(String, oneshot::Sender<Result<String, PairingError>>),
     Revoke(String, oneshot::Sender<Result<bool, Failure>>),
+    /// The owner releases or drops held messages, some at a time.
+    ByHand(ByHand, oneshot::Sender<Result<Handled, HandError>>),
     Install(Box<Install>, oneshot::Sender<Installed>),
     Plugins(oneshot::Sender<Vec<PluginReport>>),
     /// Closes chat.db where its files were replaced: nobody can open them anew before.
@@ -105,6 +110,7 @@ pub struct Settings {
     pub group_chats: Vec<String>,
     /// Deliver what was held when its sender is approved.
     pub release_held: bool,
+    pub journal: journal::Bounds,
     pub normalizer: Arc<Normalizer>,
 }
 
@@ -123,6 +129,8 @@ pub struct Judge {
     waiting: HashMap<ChatId, VecDeque<journal::Observed>>,
     /// Rows that could not be committed, to be judged again.
     retry: VecDeque<Arrived>,
+    /// When: however often somebody asks for something meanwhile.
+    retry_at: Instant,
     echoes: echo::Echoes,
     /// Policies changed since those that failed were asked again.
     may_be_repaired: bool,
@@ -131,6 +139,7 @@ pub struct Judge {
     outbox_wake: Arc<tokio::sync::Notify>,
     stats: Arc<Stats>,
     unseen: Arc<Unseen>,
+    pruner: prune::Pruner,
 }
 
 /// Counters that `status` shows.
@@ -161,6 +170,13 @@ struct Round {
     rows: Vec<Arrived>,
 }
 
+/// A verdict on one inbound message.
+struct Judged {
+    inbound: Arc<Inbound>,
+    decision: Decision,
+    took: Duration,
+}
+
 /// What the judge is made of.
 pub struct Parts {
     pub chain: Chain,
@@ -187,6 +203,7 @@ enum Next {
     Request(Request),
     FromTail(FromTail),
     Retry,
+    Prune,
     Closed,
 }
 
@@ -203,29 +220,35 @@ impl Judge {
             ahead: None,
             waiting: HashMap::new(),
             retry: VecDeque::new(),
+            retry_at: Instant::now(),
             echoes: echo::Echoes::default(),
             may_be_repaired: false,
             early: Vec::new(),
             outbox_wake: parts.outbox_wake,
             stats: parts.stats,
             unseen: parts.unseen,
+            pruner: prune::Pruner::new(),
         }
     }
 
     /// Runs until nobody can ask any more. Requests go before rows.
     pub fn run(
         mut self,
-        runtime: &tokio::runtime::Handle,
+        runtime: &tokio::runtime::Runtime,
         mut requests: mpsc::Receiver<Request>,
         mut from_tail: mpsc::Receiver<FromTail>,
     ) {
         loop {
+            let may_prune = self.chain.is_installed() && self.retry.is_empty();
+            let prune_in = self.pruner.wait();
+            let retry_in = self.retry_at.saturating_duration_since(Instant::now());
             let next = runtime.block_on(async {
                 tokio::select! {
                     biased;
                     request = requests.recv() => request.map_or(Next::Closed, Next::Request),
                     next = from_tail.recv(), if self.ahead.is_none() => next.map_or(Next::Closed, Next::FromTail),
-                    () = tokio::time::sleep(RETRY), if !self.retry.is_empty() => Next::Retry,
+                    () = tokio::time::sleep(retry_in), if !self.retry.is_empty() => Next::Retry,
+                    () = tokio::time::sleep(prune_in), if may_prune => Next::Prune,
                 }
             });
             match next {
@@ -235,6 +258,7 @@ impl Judge {
                     let rows = std::mem::take(&mut self.retry);
                     self.take(rows, &mut requests);
                 }
+                Next::Prune => self.prune_idle(),
                 Next::Closed => return,
             }
             self.go_on(&mut requests);
@@ -265,10 +289,13 @@ impl Judge {
                     break;
                 }
             }
+            let verdicts = round.batch.entries.len();
             if let Err(unjudged) = self.commit(round) {
                 self.retry = unjudged.into_iter().chain(rows).collect();
+                self.retry_at = Instant::now() + RETRY;
                 return;
             }
+            self.prune_after(verdicts);
             while let Ok(request) = requests.try_recv() {
                 self.answer(request);
             }
@@ -294,7 +321,8 @@ impl Judge {
             (None, false) => {}
             (None, true) => round.batch.entries.push(self.unjoined(row)),
             (Some(_), false) => {
-                round.events.push(Arc::new(Published::new(message.clone(), None, round.place.clone())));
+                let published = Published::new(message.clone(), None, round.place.clone());
+                round.events.push(Arc::new(published.seen(row.seen_at)));
             }
             (Some(_), true) => match self.echo_of(message) {
                 Some(own) => round.batch.entries.push(self.echo(row, &own)),
@@ -306,14 +334,29 @@ impl Judge {
     fn step_inbound(&mut self, row: &Arrived, turn: Turn, round: &mut Round) {
         let inbound = Arc::new(self.inbound(row));
         let began = Instant::now();
+        self.chain.begin_stages();
         let decision = judge(self.chain.members(), &inbound);
+        let judged = Judged { inbound, decision, took: began.elapsed() };
+        self.conclude(row, judged, turn, round);
+    }
+
+    /// Adds to the round what follows from a verdict.
+    fn conclude(&mut self, row: &Arrived, judged: Judged, turn: Turn, round: &mut Round) {
+        let Judged { inbound, decision, took } = judged;
         let (is_delivered, was_held) = (matches!(decision.verdict, Verdict::Deliver { .. }), turn == Turn::Held);
         if is_delivered && turn != Turn::InOrder {
             round.place.released += 1;
         }
         let released = (is_delivered && turn != Turn::InOrder).then_some(round.place.released);
-        let judged_us = micros(began.elapsed());
-        let entry = Entry { judged_us, was_held, released, ..blank_entry(row, &inbound.sender) };
+        let waited = inbound.now.duration_since(row.seen_at).as_micros();
+        let entry = Entry {
+            judged_us: micros(took),
+            waited_us: i64::try_from(waited).unwrap_or(i64::MAX).max(0),
+            stages: self.chain.stages(),
+            was_held,
+            released,
+            ..blank_entry(row, &inbound.sender)
+        };
         round.batch.entries.push(entry.decided(&decision));
         let message = &row.message;
         match decision.verdict {
@@ -331,7 +374,9 @@ impl Judge {
                     context,
                 };
                 let message = self.screened(&inbound);
-                round.events.push(Arc::new(Published::new(message, Some(delivery), round.place.clone())));
+                let published = Published::new(message, Some(delivery), round.place.clone());
+                // What was held waited for somebody else.
+                round.events.push(Arc::new(if was_held { published } else { published.seen(row.seen_at) }));
             }
             Verdict::Observe => self.observe(message),
             Verdict::Hold(Hold::Introduction(Some(challenge))) => {
@@ -393,6 +438,11 @@ impl Judge {
         self.count(&round.batch.entries);
         if !round.batch.replies.is_empty() {
             self.outbox_wake.notify_one();
+        }
+        if self.hub.verdicts.receiver_count() > 0 {
+            for entry in std::mem::take(&mut round.batch.entries) {
+                let _ = self.hub.verdicts.send(Arc::new(entry));
+            }
         }
         if let Some(place) = &mut self.place {
             place.clone_from(&round.place);
@@ -459,6 +509,7 @@ impl Judge {
             Request::Approve(code, reply) => drop(reply.send(self.approve(&code))),
             Request::Deny(code, reply) => drop(reply.send(self.deny(&code))),
             Request::Revoke(address, reply) => drop(reply.send(self.revoke(&address))),
+            Request::ByHand(order, reply) => drop(reply.send(self.by_hand(&order))),
             Request::Install(install, reply) => drop(reply.send(self.install(*install))),
             Request::Plugins(reply) => drop(reply.send(self.chain.report())),
             Request::LetGo => self.chatdb = self.chatdb.take().filter(ChatDb::is_current),
@@ -491,6 +542,7 @@ impl Judge {
         if !installed.is_refused {
             self.waiting.clear();
             self.settings = settings;
+            self.pruner.look_soon();
         }
         for request in std::mem::take(&mut self.early) {
             self.answer(request);
@@ -520,7 +572,7 @@ fn blank_entry(row: &Arrived, sender: &str) -> Entry {
         guid: message.key().into_owned(),
         message: message.id,
         chat: message.chat.as_ref().map_or(ChatId(0), |chat| chat.id),
-        sender: sender.to_owned(),
+        sender: journal::bounded(sender, journal::SENDER_BYTES),
         arrival: row.arrival,
         verdict: String::new(),
         decided_by: None,
@@ -530,6 +582,9 @@ fn blank_entry(row: &Arrived, sender: &str) -> Entry {
         sent_at: message.sent_at,
         seen_at: row.seen_at,
         judged_us: 0,
+        waited_us: 0,
+        stages: String::new(),
+        carried_by: None,
         failed: false,
         was_held: false,
         released: None,

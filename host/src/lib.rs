@@ -21,6 +21,7 @@ pub mod place;
 
 pub mod chatdb;
 pub mod decode;
+pub mod lag;
 pub mod tail;
 pub mod watches;
 

@@ -173,14 +173,46 @@ pub struct Decision {
     pub decided_by: Option<(String, String)>,
 }
 
+/// The route of an admitted message and who admitted it, or what becomes of it instead.
+pub type Admitted = Result<(String, Option<(String, String)>), Box<Decision>>;
+
+impl Decision {
+    fn is_of_a_stranger(&self) -> bool {
+        match &self.verdict {
+            Verdict::Hold(Hold::Introduction(_)) => true,
+            Verdict::Reject { reason } => self.decided_by.is_none() && reason == NOBODY_DECIDED,
+            _ => false,
+        }
+    }
+}
+
 /// Nobody had an opinion, so the message stays out.
 pub const NOBODY_DECIDED: &str = "nobody_decided";
 
+/// Stands for the owner of the Mac where a policy's name would.
+pub const OWNER: &str = "owner";
+
 /// Runs one message through the chain.
 pub fn judge<P: Policy>(chain: &mut [P], inbound: &Arc<Inbound>) -> Decision {
-    let admitted = if inbound.as_group { admit_group(chain, inbound) } else { admit_direct(chain, inbound) };
+    match admit(chain, inbound) {
+        Ok((route, decided_by)) => filter(chain, inbound, route, decided_by),
+        Err(decision) => *decision,
+    }
+}
+
+/// May its sender write, or its chat be heard? The first half of [`judge`].
+pub fn admit<P: Policy>(chain: &mut [P], inbound: &Arc<Inbound>) -> Admitted {
+    if inbound.as_group { admit_group(chain, inbound) } else { admit_direct(chain, inbound) }
+}
+
+/// The second half, for a message that the owner releases by hand: where only nobody knows its sender, the owner's word
+/// is the admission.
+pub fn judge_released<P: Policy>(chain: &mut [P], inbound: &Arc<Inbound>, admitted: Admitted) -> Decision {
     match admitted {
         Ok((route, decided_by)) => filter(chain, inbound, route, decided_by),
+        Err(decision) if !inbound.as_group && decision.is_of_a_stranger() => {
+            filter(chain, inbound, inbound.direct_route.clone(), Some((OWNER.to_owned(), String::new())))
+        }
         Err(decision) => *decision,
     }
 }
@@ -188,8 +220,7 @@ pub fn judge<P: Policy>(chain: &mut [P], inbound: &Arc<Inbound>) -> Decision {
 /// Runs a message through the chain that was delivered to `route` and says something else now. Who was heard because of
 /// a mention needs no second one; who may not write any more is not heard, and the filters see the new text.
 pub fn judge_again<P: Policy>(chain: &mut [P], inbound: &Arc<Inbound>, route: &str) -> Decision {
-    let admitted = if inbound.as_group { admit_group(chain, inbound) } else { admit_direct(chain, inbound) };
-    match admitted {
+    match admit(chain, inbound) {
         Ok((route, decided_by)) => filter(chain, inbound, route, decided_by),
         Err(decision) if decision.verdict == Verdict::Observe => {
             filter(chain, inbound, route.to_owned(), decision.decided_by)
@@ -197,8 +228,6 @@ pub fn judge_again<P: Policy>(chain: &mut [P], inbound: &Arc<Inbound>, route: &s
         Err(decision) => *decision,
     }
 }
-
-type Admitted = Result<(String, Option<(String, String)>), Box<Decision>>;
 
 fn admit_direct<P: Policy>(chain: &mut [P], inbound: &Arc<Inbound>) -> Admitted {
     let default_route = || inbound.direct_route.clone();

@@ -234,6 +234,7 @@ fn settings(config: &Config, normalizer: Arc<Normalizer>) -> Settings {
         route_by_peer: policy.dm_scope == Some(DmScope::Peer),
         group_chats: policy.groups.iter().flat_map(|groups| groups.keys()).filter(|key| *key != "*").cloned().collect(),
         release_held: policy.release_held.unwrap_or(true),
+        journal: config.journal.bounds(),
         normalizer,
     }
 }

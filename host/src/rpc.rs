@@ -14,7 +14,8 @@ mod attachments;
 mod background;
 mod chats;
 mod consumers;
-mod journal;
+mod held;
+pub mod journal;
 mod local;
 mod messages;
 mod outbox;
@@ -180,6 +181,18 @@ const METHODS: &[Method] = &[
     Method::new("pairing.revoke", Lane::Mutation, pairing::REVOKE)
         .gives::<wire::pairing::Revoked>()
         .about("Takes an approval back."),
+    Method::of_database("held.list", Lane::Read, held::LIST)
+        .gives::<wire::held::HeldMessages<'_>>()
+        .about("Messages that are held, and why, in the order of their rows; not what they say."),
+    Method::of_database("held.show", Lane::Read, held::SHOW)
+        .gives::<wire::held::HeldShown<'_>>()
+        .about("One held message with what it says."),
+    Method::of_database("held.release", Lane::Mutation, held::CHOICE)
+        .gives::<wire::held::HeldHandled<'_>>()
+        .about("Judges held messages again; a sender whom only nobody knows is let in this once."),
+    Method::of_database("held.drop", Lane::Mutation, held::CHOICE)
+        .gives::<wire::held::HeldHandled<'_>>()
+        .about("Makes held messages dropped ones, which are never delivered."),
     Method::of_database("journal.explain", Lane::Read, journal::EXPLAIN)
         .gives::<wire::journal::Explanation<'_>>()
         .about("What became of one message, who decided, and why."),
@@ -193,6 +206,12 @@ const METHODS: &[Method] = &[
     Method::new("outbox.resume", Lane::Control, &[])
         .gives::<wire::outbox::SendingResumed>()
         .about("Lets messages leave again."),
+    Method::of_database("journal.list", Lane::Read, journal::feed::LIST)
+        .gives::<wire::journal::JournalPage<'_>>()
+        .about("What became of the last messages, the newest first."),
+    Method::new("journal.subscribe", Lane::Control, journal::feed::SUBSCRIBE)
+        .gives::<wire::watch::Subscribed>()
+        .about("From now on tells of each verdict once it is kept. `watch.unsubscribe` ends it."),
     Method::new("plugins.list", Lane::Read, &[])
         .gives::<wire::plugins::Plugins<'_>>()
         .about("The policies, in the order in which they are asked."),
@@ -288,10 +307,15 @@ impl Service {
             "pairing.revoke" => pairing::revoke(self, &params).await,
             "consumers.list" => consumers::list(self).await,
             "consumers.remove" => consumers::remove(self, &params).await,
+            "held.list" => held::list(self, &params).await,
+            "held.show" => held::show(self, &params).await,
+            "held.release" => held::release(self, &params).await,
+            "held.drop" => held::drop_held(self, &params).await,
             "journal.explain" => journal::explain(self, &params).await,
             "outbox.list" => outbox::list(self, &params).await,
             "outbox.pause" => outbox::pause(self, &params).await,
             "outbox.resume" => outbox::resume(self).await,
+            "journal.list" => journal::feed::list(self, &params).await,
             "plugins.list" => plugins::list(self).await,
             "plugins.reload" => plugins::reload(self).await,
             "rpc.discover" => answer(&discover::document()),

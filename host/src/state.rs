@@ -31,7 +31,7 @@ const WAL_BYTES: i64 = 8 << 20;
 /// opened. A step that was released is never changed.
 const STEPS: &[&[&str]] = &[
     &[SCHEMA, journal::SCHEMA, record::SCHEMA],
-    &[journal::SCHEMA_2, record::SCHEMA_2, consumers::SCHEMA, damage::SCHEMA_2],
+    &[journal::SCHEMA_2, record::SCHEMA_2, consumers::SCHEMA, damage::SCHEMA_2, journal::bounds::SCHEMA],
 ];
 
 const SCHEMA: &str = "
@@ -162,6 +162,21 @@ impl StateDb {
         }
         transaction.commit()?;
         Ok(())
+    }
+
+    /// See [`journal::bounds::prune`]. Waits for nobody: there is time for this later.
+    pub fn prune_journal(&mut self, which: journal::Which, from: i64, limit: usize) -> Result<journal::Pruned, Error> {
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let pruned = self.prune_now(which, from, limit);
+        self.connection.busy_timeout(BUSY)?;
+        pruned
+    }
+
+    fn prune_now(&mut self, which: journal::Which, from: i64, limit: usize) -> Result<journal::Pruned, Error> {
+        let transaction = self.connection.transaction()?;
+        let pruned = journal::bounds::prune(&transaction, which, from, limit)?;
+        transaction.commit()?;
+        Ok(pruned)
     }
 
     /// Gives messages their new numbers, see [`journal::renumber`], and consumers, by id, their new places, with what is

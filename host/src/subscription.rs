@@ -4,10 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::attachments::Converted;
 use crate::contacts::Contacts;
+use crate::journal::Entry;
+use crate::lag::Lag;
 use crate::message::{Arrival, Change, ChatId, Message, RowId};
 use crate::place::{Place, Reset};
 use crate::rpc::wire;
@@ -21,6 +23,8 @@ pub struct Published {
     pub place: Place,
     /// What happened to a message that was handed out before.
     pub change: Option<Change>,
+    /// When it was seen, where it is announced because it was.
+    pub seen_at: Option<Timestamp>,
     /// Without attachments, with them, and with what they were converted into.
     json: [OnceLock<Arc<str>>; 3],
     cursor: OnceLock<Arc<str>>,
@@ -44,7 +48,8 @@ pub struct Delivery {
 
 impl Published {
     pub fn new(message: Arc<Message>, delivery: Option<Delivery>, place: Place) -> Published {
-        Published { message, delivery, place, change: None, json: Default::default(), cursor: OnceLock::new() }
+        let (json, cursor) = Default::default();
+        Published { message, delivery, place, change: None, seen_at: None, json, cursor }
     }
 
     pub fn changed(message: Arc<Message>, delivery: Option<Delivery>, place: Place, change: Change) -> Published {
@@ -54,6 +59,10 @@ impl Published {
     /// Its place as clients keep it, in JSON.
     pub fn cursor(&self) -> Arc<str> {
         self.cursor.get_or_init(|| wire::to_json(&self.place.cursor()).into()).clone()
+    }
+
+    pub fn seen(self, at: Timestamp) -> Published {
+        Published { seen_at: Some(at), ..self }
     }
 
     /// The message object, with or without its attachments. The names in it are those that are known when the first
@@ -153,8 +162,14 @@ pub enum Elsewhere {
     Nowhere,
 }
 
+/// Verdicts that wait for those who follow the journal; who is further behind misses some.
+pub const VERDICTS_WAITING: usize = 1024;
+
 /// Hands published messages to the subscribers.
 pub struct Hub {
+    /// Every verdict, once it is kept.
+    pub verdicts: broadcast::Sender<Arc<Entry>>,
+    pub lag: Lag,
     inner: Mutex<Inner>,
     /// Tells those who wait for a row that one came.
     head: watch::Sender<Option<RowId>>,
@@ -162,7 +177,12 @@ pub struct Hub {
 
 impl Default for Hub {
     fn default() -> Hub {
-        Hub { inner: Mutex::default(), head: watch::channel(None).0 }
+        Hub {
+            verdicts: broadcast::channel(VERDICTS_WAITING).0,
+            lag: Lag::default(),
+            inner: Mutex::default(),
+            head: watch::channel(None).0,
+        }
     }
 }
 

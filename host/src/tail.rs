@@ -16,6 +16,7 @@ mod recent;
 
 use crate::chatdb::{self, ChatDb, TailRow};
 use crate::judge::{Arrived, FromTail, Request, StartAt};
+use crate::lag;
 use crate::message::{Arrival, RowId};
 use crate::outbox::unseen::{Pieces, Unseen};
 use crate::place::ResetKind;
@@ -138,6 +139,7 @@ impl Tail {
         let mut head_since: Option<(RowId, Instant)> = None;
         loop {
             let seen = db.data_version()?;
+            self.outlets.hub.lag.looked(Timestamp::now());
             let is_settling = head_since.is_some();
             if version != Some(seen) || is_settling {
                 let is_first = version.replace(seen).is_none();
@@ -188,6 +190,7 @@ impl Tail {
             }
             if let Some(last) = ready.last() {
                 self.place = Some((last.message.id, last.message.guid.clone()));
+                self.measure(&ready);
                 if self.hand(ready).is_err() {
                     return Ok(Err(Stopped));
                 }
@@ -233,6 +236,18 @@ impl Tail {
         }
         *head_since = None;
         Ok((ready, false))
+    }
+
+    /// How late Messages was with these rows, and how late we are.
+    fn measure(&self, rows: &[Arrived]) {
+        let lag = &self.outlets.hub.lag;
+        let mut live = rows.iter().filter(|row| row.arrival == Arrival::Live).peekable();
+        if let Some(first) = live.peek()
+            && let Some(changed_at) = lag::changed_at(&self.path)
+        {
+            lag.seen(changed_at, first.seen_at);
+        }
+        live.for_each(|row| lag.written(row.message.sent_at, row.seen_at));
     }
 
     /// Rows that were given up for want of a chat and have one now.

@@ -18,6 +18,7 @@ use crate::consumers::Kept;
 use crate::place::Place;
 use crate::rpc::envelope::{self, Request};
 use crate::rpc::error::RpcError;
+use crate::rpc::journal::feed::Feed;
 use crate::rpc::watch::{Stream, Subscribe, acked, unsubscribed};
 use crate::rpc::{self, Answer, Lane, Service, lane, legacy, wire};
 use line::{Input, Lines};
@@ -280,6 +281,7 @@ impl Subscriptions {
     async fn carry_out(&mut self, admitted: Admitted, is_closing: bool) {
         match admitted.request.method.as_str() {
             "watch.subscribe" => self.subscribe(admitted, is_closing).await,
+            "journal.subscribe" => self.subscribe_to_journal(admitted, is_closing).await,
             "watch.unsubscribe" => {
                 let Request { id, params, .. } = admitted.request;
                 let answer = match unsubscribed(params) {
@@ -330,19 +332,46 @@ impl Subscriptions {
         }
     }
 
-    async fn open(
-        &mut self,
-        params: serde_json::Map<String, Value>,
-        is_closing: bool,
-    ) -> Result<(Stream, usize, OwnedSemaphorePermit), RpcError> {
-        let subscribe = Subscribe::check(params)?;
+    async fn subscribe_to_journal(&mut self, admitted: Admitted, is_closing: bool) {
+        let Request { id, params, .. } = admitted.request;
+        let opened = self.place(is_closing).and_then(|place| {
+            let (feed, buffer) = Feed::open(self.service.clone(), self.last + 1, params)?;
+            Ok((feed, buffer, place))
+        });
+        match opened {
+            Ok((feed, buffer, place)) => {
+                self.last += 1;
+                let answer = rpc::answer(&wire::watch::Subscribed { subscription: self.last, buffer_limit: buffer });
+                self.output.result(id, answer).await;
+                let output = self.output.clone();
+                let task = tokio::spawn(async move {
+                    let _place = place;
+                    feed.run(output).await;
+                });
+                self.running.insert(self.last, Running { task, kept: None });
+            }
+            Err(error) => self.output.result(id, Err(error)).await,
+        }
+    }
+
+    /// A place among the subscriptions of this connection and of all.
+    fn place(&mut self, is_closing: bool) -> Result<OwnedSemaphorePermit, RpcError> {
         if is_closing {
             return Err(RpcError::busy("server is shutting down"));
         }
         self.running.retain(|_, running| !running.task.is_finished());
         let place = self.service.subscriptions.clone().try_acquire_owned().ok();
         let place = place.filter(|_| self.running.len() < SUBSCRIPTIONS);
-        let place = place.ok_or_else(|| RpcError::busy("subscription limit exceeded"))?;
+        place.ok_or_else(|| RpcError::busy("subscription limit exceeded"))
+    }
+
+    async fn open(
+        &mut self,
+        params: serde_json::Map<String, Value>,
+        is_closing: bool,
+    ) -> Result<(Stream, usize, OwnedSemaphorePermit), RpcError> {
+        let subscribe = Subscribe::check(params)?;
+        let place = self.place(is_closing)?;
         let buffer = subscribe.buffer;
         let stream = Stream::open(self.service.clone(), self.last + 1, subscribe).await?;
         Ok((stream, buffer, place))

@@ -12,6 +12,7 @@ use super::{Global, Where, client, outbox, plugin, print};
 use crate::chatdb::ChatDb;
 use crate::cli::lines::text;
 use crate::config::Config;
+use crate::lag;
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -43,7 +44,7 @@ impl Status {
 }
 
 /// A daemon that does not answer is a status too.
-fn ask(stream: UnixStream) -> anyhow::Result<Value> {
+pub(super) fn ask(stream: UnixStream) -> anyhow::Result<Value> {
     stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
     client::call_on(stream, "status", &json!({}))
 }
@@ -108,6 +109,19 @@ fn database(config: &Config) -> Value {
     }
 }
 
+/// The three kinds of lag on one line: each of the last message, and the largest of the last hour.
+pub(super) fn lag_line(lag: &Value) -> String {
+    let kind = |key: &str, name: &str| {
+        let of = |which: &str| lag[key][which].as_u64().map(|us| lag::words(Duration::from_micros(us)));
+        match (of("last_us"), of("largest_us")) {
+            (Some(last), Some(largest)) => format!("{name} {last} (at most {largest})"),
+            (Some(last), None) => format!("{name} {last}"),
+            _ => format!("{name} not measured yet"),
+        }
+    };
+    [kind("messages", "Messages"), kind("imsgd", "imsgd"), kind("subscribers", "subscribers")].join(", ")
+}
+
 fn screen(answer: &Option<Value>, config: &Config, problem: Option<&str>) -> String {
     let mut out = title();
     let mut line = |name: &str, text: String| out.push_str(&format!("{name:14} {text}\n"));
@@ -142,6 +156,8 @@ fn screen(answer: &Option<Value>, config: &Config, problem: Option<&str>) -> Str
         line("sending", format!("{paused}; `imsgd outbox resume` ends that"));
     }
     line("held", own["held"].to_string());
+    line("lag", lag_line(&own["lag"]));
+    line("", text(&own["lag"], "sentence").to_owned());
     if let Some(error) = own["last_error"].as_str() {
         line("problem", error.to_owned());
     }

@@ -22,6 +22,7 @@ pub(crate) fn renumber(
     before: &[(String, RowId)],
     now: &HashMap<String, (RowId, Option<ChatId>)>,
 ) -> rusqlite::Result<()> {
+    super::bounds::forget_pruned(transaction)?;
     let mut put = transaction.prepare("UPDATE journal SET message_rowid = ?2, chat_id = ?3 WHERE guid = ?1")?;
     let mut moved: HashMap<RowId, RowId> = HashMap::new();
     for (guid, row) in before {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::param::{Default, Kind, Param};
 use super::wire::error::{DatabaseUnavailable, DeliveryFailure};
+use super::wire::journal::{JournalNotification, Missed};
 use super::wire::watch::{MessageNotification, Overflow, StreamError, StreamReset, UpdateNotification};
 use super::{METHODS, Method};
 
@@ -47,6 +48,11 @@ const SENT: &[Notification] = &[
         "watch.reset",
         "The database was replaced, restored or renumbered: row numbers that were told before mean nothing any more. The \
          subscription goes on.",
+    ),
+    Notification::new::<JournalNotification<'_>>("journal", "A verdict on a message, once it is kept."),
+    Notification::new::<Missed>(
+        "journal.missed",
+        "The client read too slowly and missed verdicts. The subscription goes on; `journal.list` has them.",
     ),
     Notification::new::<StreamError>("error", "The stream broke off. This is the last of the subscription."),
 ];

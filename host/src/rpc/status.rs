@@ -1,17 +1,28 @@
 //! `initialize` and `status`: what this program is, what it can do now, and how it has been doing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::error::RpcError;
 use super::param::Param;
 use super::params::Params;
+use super::wire::Date;
 use super::wire::consumers::Consumer;
 use super::wire::plugins::Plugin;
-use super::wire::status::{Bridge, Capabilities, ConfigState, Contacts, Database, Engine, OwnState, StateLost, Status};
+use super::wire::status::{
+    Bridge, Capabilities, ConfigState, Contacts, Database, Engine, Lag, LagReading, OwnState, StateLost, Status,
+};
 use super::{Answer, METHODS, Method, Service, answer, supported_methods};
 use crate::journal;
 use crate::judge::Request;
+use crate::lag::{self, Facts, Late};
+use crate::message::RowId;
 use crate::state::notice;
+
+/// How long the judge may take to tell of its plugins, which are left out then.
+const JUDGE_WITHIN: Duration = Duration::from_secs(2);
 
 /// The version of the protocol, not of the program.
 const PROTOCOL_VERSION: i64 = 1;
@@ -31,21 +42,23 @@ pub async fn initialize(service: &Service, params: &Params) -> Answer {
 pub async fn status(service: &Service) -> Answer {
     let probe = service.readers.with(|reader| {
         let held = journal::held_count(reader.state()?.connection()).inspect_err(notice).unwrap_or(0);
-        Ok::<_, RpcError>((reader.chatdb.schema().features(), held))
+        Ok::<_, RpcError>((reader.chatdb.schema().features(), held, reader.chatdb.max_rowid()?))
     });
     let probed = probe.await;
     let path = service.readers.chatdb_path().display().to_string();
     let database = match &probed {
-        Ok((features, _)) => Database { path, ready: true, features: Some((*features).into()), error: None },
+        Ok((features, ..)) => Database { path, ready: true, features: Some((*features).into()), error: None },
         Err(error) => Database { path, ready: false, features: None, error: Some(database_error(error)) },
     };
     let is_ready = probed.is_ok();
-    let has_schedule = probed.as_ref().is_ok_and(|(features, _)| features.scheduled_messages);
+    let has_schedule = probed.as_ref().is_ok_and(|(features, ..)| features.scheduled_messages);
     let is_usable = |method: &&Method| match method.name {
         "messages.scheduled" => has_schedule,
         _ => is_ready || !method.needs_database,
     };
-    let reports = service.ask(Request::Plugins).await?;
+    // A judge that hangs is a state too, and `lag` tells of it.
+    let reports = tokio::time::timeout(JUDGE_WITHIN, service.ask(Request::Plugins)).await;
+    let reports = reports.unwrap_or_else(|_| Ok(Vec::new()))?;
     let stats = service.stats.snapshot();
     // Where state.db cannot be read there is more to say than this.
     let consumers = service.consumers.list().await.unwrap_or_default();
@@ -68,13 +81,35 @@ pub async fn status(service: &Service) -> Answer {
             subscriptions: service.hub.subscriber_count(),
             consumers: consumers.iter().map(|report| Consumer::new(report, head)).collect(),
             sending_paused: service.switch.paused().map(Into::into),
-            held: probed.map_or(0, |(_, held)| held),
+            held: probed.as_ref().map_or(0, |(_, held, _)| *held),
             verdicts: stats.verdicts.iter().map(|(verdict, count)| (verdict.as_str(), *count)).collect(),
             last_error: stats.last_error.as_deref(),
             state_lost: service.lost.iter().filter(|lost| lost.path.exists()).map(StateLost::from).collect(),
+            lag: lag(service, probed.as_ref().ok().map(|(.., newest)| *newest)),
             plugins: reports.iter().map(Plugin::new).collect(),
         },
     })
+}
+
+fn lag(service: &Service, newest: Option<RowId>) -> Lag {
+    let measured = service.hub.lag.snapshot();
+    let behind = newest.zip(service.hub.head()).map(|(newest, head)| (newest.0 - head.0).max(0));
+    let changed_at = lag::changed_at(service.readers.chatdb_path());
+    let facts = Facts { looked_at: measured.looked_at, changed_at, behind, now: Timestamp::now() };
+    Lag {
+        messages: LagReading::new(measured.written),
+        imsgd: LagReading::new(measured.seen),
+        subscribers: LagReading::new(measured.told),
+        rows_behind: behind,
+        database_changed_at: changed_at.map(Date),
+        database_looked_at: measured.looked_at.map(Date),
+        late: match facts.late() {
+            Late::Nobody => "nobody",
+            Late::Starting => "starting",
+            Late::Imsgd => "imsgd",
+        },
+        sentence: facts.sentence(),
+    }
 }
 
 /// From what was read before: nothing is waited for.

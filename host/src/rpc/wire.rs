@@ -6,6 +6,7 @@ pub mod background;
 pub mod consumers;
 mod content;
 pub mod error;
+pub mod held;
 pub mod journal;
 pub mod local;
 pub mod outbox;

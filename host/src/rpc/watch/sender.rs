@@ -9,7 +9,7 @@ use crate::place::{Place, ResetKind};
 use crate::rpc::error::RpcError;
 use crate::rpc::wire;
 use crate::rpc::wire::watch::{Overflow, StreamError, StreamFailure, StreamReset};
-use crate::subscription::Published;
+use crate::subscription::{Hub, Published};
 use crate::transport::{Line, Mark, Output};
 
 pub(super) struct Sender {
@@ -22,6 +22,7 @@ pub(super) struct Sender {
     contacts: Arc<Contacts>,
     /// Who is to know what was written.
     kept: Option<Arc<Kept>>,
+    hub: Arc<Hub>,
 }
 
 /// Converts for all who ask for it. Only they wait.
@@ -45,8 +46,9 @@ impl Sender {
         files: Option<Arc<Files>>,
         contacts: Arc<Contacts>,
         kept: Option<Arc<Kept>>,
+        hub: Arc<Hub>,
     ) -> Sender {
-        Sender { output, number, prefix: prefix(number), attachments, files, contacts, kept }
+        Sender { output, number, prefix: prefix(number), attachments, files, contacts, kept, hub }
     }
 
     /// False when the client is gone.
@@ -78,7 +80,11 @@ impl Sender {
                 ))
             }
         };
-        self.output.send(line).await
+        let is_sent = self.output.send(line).await;
+        if let Some(seen_at) = published.seen_at.filter(|_| is_sent) {
+            self.hub.lag.told(seen_at);
+        }
+        is_sent
     }
 
     pub async fn overflow(&self, accepted: &Place) {

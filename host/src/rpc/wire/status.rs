@@ -1,14 +1,16 @@
 //! The objects of `initialize` and `status`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Date;
 use super::consumers::Consumer;
 use super::outbox::Paused;
 use super::plugins::Plugin;
-use crate::{chatdb, state};
+use crate::{chatdb, lag, state};
 
 /// What this program is, what it can do now, and how it has been doing.
 #[derive(Serialize, JsonSchema)]
@@ -114,6 +116,7 @@ pub struct OwnState<'a> {
     /// How often each verdict was given since the start.
     pub verdicts: BTreeMap<&'a str, u64>,
     pub last_error: Option<&'a str>,
+    pub lag: Lag,
     /// Each state.db that was damaged and set aside, until its owner removes the file. Empty ones are left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub state_lost: Vec<StateLost>,
@@ -137,6 +140,43 @@ impl From<&state::Lost> for StateLost {
     fn from(lost: &state::Lost) -> StateLost {
         let state::Lost { path, at, reason, kept } = lost;
         StateLost { path: path.display().to_string(), at: at.to_string(), reason: reason.clone(), kept: *kept }
+    }
+}
+
+/// How late messages are, told apart by who was late.
+#[derive(Serialize, JsonSchema)]
+pub struct Lag {
+    /// From when a live message was sent until imsgd saw it: Messages and the network.
+    pub messages: LagReading,
+    /// From the last write to the database until imsgd saw its rows.
+    pub imsgd: LagReading,
+    /// From when imsgd saw a message until its line was handed to a subscriber's connection.
+    pub subscribers: LagReading,
+    /// Rows of the database after the newest that was judged. Null while that is not known.
+    pub rows_behind: Option<i64>,
+    /// When the database was last written to.
+    pub database_changed_at: Option<Date>,
+    /// When imsgd last looked whether it was.
+    pub database_looked_at: Option<Date>,
+    #[schemars(extend("enum" = ["nobody", "starting", "imsgd"]))]
+    pub late: &'static str,
+    /// Who is late, for people.
+    pub sentence: String,
+}
+
+/// One kind of lag, in microseconds. Null where nothing was measured.
+#[derive(Serialize, JsonSchema)]
+pub struct LagReading {
+    /// Of the last message.
+    pub last_us: Option<u64>,
+    /// The largest of the last hour.
+    pub largest_us: Option<u64>,
+}
+
+impl LagReading {
+    pub fn new(reading: lag::Reading) -> LagReading {
+        let micros = |lag: Option<Duration>| lag.and_then(|lag| u64::try_from(lag.as_micros()).ok());
+        LagReading { last_us: micros(reading.last), largest_us: micros(reading.largest) }
     }
 }
 
