@@ -6,33 +6,36 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+mod ask;
 mod by_hand;
 mod change;
+mod commit;
 mod context;
 mod echo;
 mod held;
 mod pairing;
 mod prune;
 mod renumbered;
+mod step;
 
+pub use ask::{Arrived, FromTail, Request, StartAt};
 pub use by_hand::{ByHand, Deed, HandError, Handled};
 pub use change::Preview;
 pub use pairing::{Approval, PairingError, PairingState};
 
+use commit::Round;
+
 use crate::address::Normalizer;
-use crate::chain::{Chain, Install, Installed, PluginReport};
+use crate::chain::{Chain, Install, Installed};
 use crate::chatdb::ChatDb;
-use crate::journal::{self, Entry};
-use crate::message::{Arrival, Change, ChatId, Message, RowId};
-use crate::outbox::record;
+use crate::journal;
+use crate::message::{ChatId, Message, RowId};
 use crate::outbox::unseen::Unseen;
-use crate::place::{Place, Reset, ResetKind};
-use crate::policy::{Decision, Failure, Hold, Inbound, Verdict, judge};
-use crate::state::{Batch, StateDb};
-use crate::subscription::{Delivery, Hub, Published};
+use crate::place::{Place, Reset};
+use crate::state::StateDb;
+use crate::subscription::Hub;
 
 /// Rows of one transaction at most. Bounds what is judged again where a commit fails.
 const BATCH_ROWS: usize = 200;
@@ -42,62 +45,6 @@ const BATCH_TIME: Duration = Duration::from_millis(5);
 
 /// After a failed commit (a full disk, say), until it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// A row of chat.db on its way to a verdict.
-#[derive(Clone, Debug)]
-pub struct Arrived {
-    pub message: Arc<Message>,
-    pub arrival: Arrival,
-    /// When it was first read.
-    pub seen_at: Timestamp,
-    /// Set where the row was handed on before, and is another now.
-    pub change: Option<Change>,
-}
-
-/// What others ask of the judge.
-pub enum Request {
-    /// Verdicts on rows from before the journal began or that were edited since, without any trace of having been asked.
-    Preview(Vec<Arrived>, oneshot::Sender<Vec<Preview>>),
-    /// How an outgoing text becomes messages.
-    Split {
-        text: String,
-        is_group: bool,
-        recipient: Option<String>,
-        reply: oneshot::Sender<Result<Vec<String>, Failure>>,
-    },
-    PairingList(oneshot::Sender<Result<PairingState, Failure>>),
-    Approve(String, oneshot::Sender<Result<Approval, PairingError>>),
-    Deny(String, oneshot::Sender<Result<String, PairingError>>),
-    Revoke(String, oneshot::Sender<Result<bool, Failure>>),
-    /// The owner releases or drops held messages, some at a time.
-    ByHand(ByHand, oneshot::Sender<Result<Handled, HandError>>),
-    Install(Box<Install>, oneshot::Sender<Installed>),
-    Plugins(oneshot::Sender<Vec<PluginReport>>),
-    /// Closes chat.db where its files were replaced: nobody can open them anew before.
-    LetGo,
-}
-
-/// What the tail hands on, in order.
-pub enum FromTail {
-    Rows(Vec<Arrived>),
-    /// The rows that follow come after this one. The first thing that the tail says, and again when it has lost its place.
-    StartAt(StartAt),
-}
-
-/// Where the stream begins.
-pub struct StartAt {
-    pub row: RowId,
-    pub guid: String,
-    /// Rows have other numbers than before: how, and in words.
-    pub reset: Option<(ResetKind, String)>,
-}
-
-impl Request {
-    /// What only the policies can answer, so that it waits until they are in force.
-    fn needs_policies(&self) -> bool {
-        !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::LetGo)
-    }
-}
 
 /// What the configuration tells the judge itself.
 #[derive(Clone)]
@@ -160,23 +107,6 @@ impl Stats {
     }
 }
 
-/// What one round of judging gathers before it is committed.
-#[derive(Default)]
-struct Round {
-    /// Where the stream is after it.
-    place: Place,
-    batch: Batch,
-    events: Vec<Arc<Published>>,
-    rows: Vec<Arrived>,
-}
-
-/// A verdict on one inbound message.
-struct Judged {
-    inbound: Arc<Inbound>,
-    decision: Decision,
-    took: Duration,
-}
-
 /// What the judge is made of.
 pub struct Parts {
     pub chain: Chain,
@@ -187,16 +117,6 @@ pub struct Parts {
     pub outbox_wake: Arc<tokio::sync::Notify>,
     pub stats: Arc<Stats>,
     pub unseen: Arc<Unseen>,
-}
-
-/// When a row is judged.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    InOrder,
-    /// The stream has passed it.
-    Late,
-    /// So it has, since the row was held.
-    Held,
 }
 
 enum Next {
@@ -302,178 +222,6 @@ impl Judge {
         }
     }
 
-    fn step(&mut self, row: &Arrived, round: &mut Round) {
-        if let Some(change) = row.change {
-            return self.step_change(row, change, round);
-        }
-        let message = &row.message;
-        // A row that got its chat late lies behind the stream, and does not move it.
-        let is_late = message.id <= round.place.row;
-        if !is_late {
-            round.place.row = message.id;
-            round.place.guid = message.guid.as_str().into();
-            round.batch.tail = Some((message.id, message.guid.clone()));
-        }
-        match (&message.chat, message.is_judged()) {
-            (Some(_), is_judged) if message.preview_of.is_some() => {
-                round.batch.entries.extend(is_judged.then(|| self.folded(row)));
-            }
-            (None, false) => {}
-            (None, true) => round.batch.entries.push(self.unjoined(row)),
-            (Some(_), false) => {
-                let published = Published::new(message.clone(), None, round.place.clone());
-                round.events.push(Arc::new(published.seen(row.seen_at)));
-            }
-            (Some(_), true) => match self.echo_of(message) {
-                Some(own) => round.batch.entries.push(self.echo(row, &own)),
-                None => self.step_inbound(row, if is_late { Turn::Late } else { Turn::InOrder }, round),
-            },
-        }
-    }
-
-    fn step_inbound(&mut self, row: &Arrived, turn: Turn, round: &mut Round) {
-        let inbound = Arc::new(self.inbound(row));
-        let began = Instant::now();
-        self.chain.begin_stages();
-        let decision = judge(self.chain.members(), &inbound);
-        let judged = Judged { inbound, decision, took: began.elapsed() };
-        self.conclude(row, judged, turn, round);
-    }
-
-    /// Adds to the round what follows from a verdict.
-    fn conclude(&mut self, row: &Arrived, judged: Judged, turn: Turn, round: &mut Round) {
-        let Judged { inbound, decision, took } = judged;
-        let (is_delivered, was_held) = (matches!(decision.verdict, Verdict::Deliver { .. }), turn == Turn::Held);
-        if is_delivered && turn != Turn::InOrder {
-            round.place.released += 1;
-        }
-        let released = (is_delivered && turn != Turn::InOrder).then_some(round.place.released);
-        let waited = inbound.now.duration_since(row.seen_at).as_micros();
-        let entry = Entry {
-            judged_us: micros(took),
-            waited_us: i64::try_from(waited).unwrap_or(i64::MAX).max(0),
-            stages: self.chain.stages(),
-            was_held,
-            released,
-            ..blank_entry(row, &inbound.sender)
-        };
-        round.batch.entries.push(entry.decided(&decision));
-        let message = &row.message;
-        match decision.verdict {
-            Verdict::Deliver { route, labels } => {
-                let decided_by = decision.decided_by.map(|(name, _)| name);
-                let context = self.take_context(message, round);
-                let delivery = Delivery {
-                    route,
-                    first_route: None,
-                    labels,
-                    decided_by,
-                    arrival: row.arrival,
-                    held: was_held,
-                    released,
-                    context,
-                };
-                let message = self.screened(&inbound);
-                let published = Published::new(message, Some(delivery), round.place.clone());
-                // What was held waited for somebody else.
-                round.events.push(Arc::new(if was_held { published } else { published.seen(row.seen_at) }));
-            }
-            Verdict::Observe => self.observe(message),
-            Verdict::Hold(Hold::Introduction(Some(challenge))) => {
-                if let (Some(text), Some(chat)) = (challenge.reply, &message.chat) {
-                    round.batch.replies.push(record::Draft::reply(&message.key(), chat, text));
-                }
-            }
-            Verdict::Hold(_) | Verdict::Reject { .. } | Verdict::Drop { .. } => {}
-        }
-    }
-
-    fn inbound(&self, row: &Arrived) -> Inbound {
-        let message = &row.message;
-        let sender = self.settings.normalizer.comparable(&message.sender);
-        let direct_route = if self.settings.route_by_peer { format!("dm:{sender}") } else { "main".to_owned() };
-        let as_group = message.chat.as_ref().is_some_and(|chat| {
-            let is_listed = |key: &String| *key == chat.guid || *key == chat.identifier || *key == chat.id.to_string();
-            chat.is_group || self.settings.group_chats.iter().any(is_listed)
-        });
-        Inbound {
-            message: message.clone(),
-            arrival: row.arrival,
-            as_group,
-            sender,
-            direct_route,
-            now: Timestamp::now(),
-        }
-    }
-
-    /// A preview of a link that its text has: subscribers have heard of it with the text.
-    fn folded(&self, row: &Arrived) -> Entry {
-        let sender = self.settings.normalizer.comparable(&row.message.sender);
-        let reason = row.message.preview_of.as_ref().map(|text| format!("the preview of a link in {text}"));
-        Entry { verdict: journal::FOLDED.to_owned(), reason, ..blank_entry(row, &sender) }
-    }
-
-    /// Our own words, which the chat has once already.
-    fn unjoined(&self, row: &Arrived) -> Entry {
-        let sender = self.settings.normalizer.comparable(&row.message.sender);
-        let reason = Some("never joined to a chat by Messages".to_owned());
-        Entry { verdict: journal::UNJOINED.to_owned(), reason, ..blank_entry(row, &sender) }
-    }
-
-    /// Commits a round and publishes it; gives its rows back where that failed, as if they had never been judged.
-    fn commit(&mut self, mut round: Round) -> Result<(), Vec<Arrived>> {
-        round.batch.writes = self.chain.take_writes();
-        if round.rows.is_empty() && round.batch.is_empty() {
-            return Ok(());
-        }
-        if let Err(error) = self.state.commit(&round.batch) {
-            // Once, and not each time that it is tried again.
-            if self.stats.inner.lock().last_error.replace(error.to_string()) != Some(error.to_string()) {
-                tracing::error!(%error, rows = round.rows.len(), "verdicts could not be kept; judging again each second");
-            }
-            self.chain.reset_states(&self.state);
-            self.waiting.clear();
-            return Err(round.rows);
-        }
-        self.count(&round.batch.entries);
-        if !round.batch.replies.is_empty() {
-            self.outbox_wake.notify_one();
-        }
-        if self.hub.verdicts.receiver_count() > 0 {
-            for entry in std::mem::take(&mut round.batch.entries) {
-                let _ = self.hub.verdicts.send(Arc::new(entry));
-            }
-        }
-        if let Some(place) = &mut self.place {
-            place.clone_from(&round.place);
-        }
-        self.hub.publish(&round.events, &round.place);
-        Ok(())
-    }
-
-    /// One that begins where the stream is.
-    fn round(&self) -> Round {
-        Round { place: self.place.clone().unwrap_or_else(|| self.last_place()), ..Round::default() }
-    }
-
-    /// Where the stream was when it was last committed.
-    fn last_place(&self) -> Place {
-        let released = journal::last_released(self.state.connection()).unwrap_or_else(|error| {
-            tracing::error!(%error, "late deliveries could not be counted");
-            0
-        });
-        let (row, guid) = self.state.tail().ok().flatten().unwrap_or((RowId(0), String::new()));
-        Place { row, guid: guid.into(), released }
-    }
-
-    fn count(&self, entries: &[Entry]) {
-        let mut stats = self.stats.inner.lock();
-        stats.last_error = None;
-        for entry in entries {
-            *stats.verdicts.entry(entry.verdict.clone()).or_default() += 1;
-        }
-    }
-
     fn read(&mut self, ids: &[RowId]) -> Result<Vec<Arc<Message>>, crate::chatdb::Error> {
         let rows = self.with_chatdb(|chatdb| chatdb.rows(ids))?;
         Ok(rows.into_iter().map(|row| Arc::new(row.message)).collect())
@@ -531,11 +279,6 @@ impl Judge {
         self.release_repaired();
     }
 
-    /// Commits what a plugin wrote outside of judging; what was not kept did not happen.
-    fn keep_answer(&mut self) -> Result<(), Failure> {
-        self.commit(self.round()).map_err(|_| Failure("state.db could not be written; nothing was changed".into()))
-    }
-
     fn install(&mut self, install: Install) -> Installed {
         let settings = install.settings.clone();
         let installed = self.chain.install(install, &self.state);
@@ -564,33 +307,4 @@ impl Judge {
             tracing::info!(released, "messages that a failed policy had held were judged again");
         }
     }
-}
-
-fn blank_entry(row: &Arrived, sender: &str) -> Entry {
-    let message = &row.message;
-    Entry {
-        guid: message.key().into_owned(),
-        message: message.id,
-        chat: message.chat.as_ref().map_or(ChatId(0), |chat| chat.id),
-        sender: journal::bounded(sender, journal::SENDER_BYTES),
-        arrival: row.arrival,
-        verdict: String::new(),
-        decided_by: None,
-        reason: None,
-        route: None,
-        labels: Vec::new(),
-        sent_at: message.sent_at,
-        seen_at: row.seen_at,
-        judged_us: 0,
-        waited_us: 0,
-        stages: String::new(),
-        carried_by: None,
-        failed: false,
-        was_held: false,
-        released: None,
-    }
-}
-
-fn micros(time: Duration) -> i64 {
-    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Arrived, Judge, Judged, Round, Turn};
+use super::step::{Judged, Turn};
+use super::{Arrived, Judge, Round};
 use crate::chatdb;
 use crate::journal::{self, Entry, HeldPlace};
 use crate::message::{Message, RowId};

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Arrived, Judge, blank_entry};
+use super::step::blank_entry;
+use super::{Arrived, Judge};
 use crate::address::Normalizer;
 use crate::journal::{self, Entry};
 use crate::message::Message;

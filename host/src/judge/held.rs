@@ -1,6 +1,7 @@
 //! Held messages: judged again when the policy that failed on them is replaced, or their sender is let in.
 
-use super::{Arrived, Judge, Turn};
+use super::step::Turn;
+use super::{Arrived, Judge};
 use crate::journal::{self, Entry};
 use crate::message::RowId;
 use crate::state;
