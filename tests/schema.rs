@@ -173,7 +173,7 @@ fn check_release(daemon: &mut TestDaemon, newest: &[(String, Value)], version: u
     assert_eq!(methods.contains(&json!("messages.scheduled")), has_schedule, "macOS {version}");
     let scheduled = client.call("messages.scheduled", json!({}));
     assert_eq!(scheduled.map_err(|refusal| refusal.code).err(), (!has_schedule).then_some(-32602), "macOS {version}");
-    client.subscribe(json!({}));
+    client.subscribe(json!({"since_rowid": 0}));
     let guid = format!("live-{version}");
     write(daemon, &guid);
     let live = client.message();

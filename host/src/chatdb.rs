@@ -59,6 +59,7 @@ pub use stats::{ChatName, MediaCount, MediaStats, Stats, StatsQuery};
 
 use load::Loader;
 use opened::Opened;
+pub use opened::wait_for_close;
 use row::MessageRow;
 
 /// Messages writes in short transactions. Longer than this, and something holds the file.
@@ -99,6 +100,12 @@ impl Error {
             Error::Missing { path } | Error::Unreadable { path, .. } | Error::NotMessages { path, .. } => Some(path),
             Error::Query { .. } => None,
         }
+    }
+
+    /// Were the files replaced, and is there still a connection of ours to the old ones?
+    pub fn is_superseded(&self) -> bool {
+        let Error::Unreadable { source, .. } = self else { return false };
+        source.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ResourceBusy)
     }
 
     pub fn is_unavailable(&self) -> bool {

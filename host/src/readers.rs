@@ -3,11 +3,12 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use crate::chatdb::ChatDb;
+use crate::chatdb::{self, ChatDb, wait_for_close};
 use crate::contacts::Contacts;
 use crate::rpc::error::RpcError;
 use crate::state::StateDb;
@@ -16,6 +17,12 @@ use crate::state::StateDb;
 const READERS: usize = 8;
 
 const DATABASE_UNAVAILABLE: i64 = -32002;
+
+/// How long a request waits for connections to files that were replaced. The tail lets go of its own within a second.
+const LET_GO: Duration = Duration::from_secs(2);
+
+/// How soon it looks again where it is told nothing.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// One connection to chat.db, and one to state.db for those who ask for the journal.
 pub struct Reader {
@@ -103,8 +110,22 @@ impl Readers {
             None => {
                 // The others are of the same file.
                 self.let_go();
-                let chatdb = ChatDb::open(&self.chatdb)?;
-                Ok(Reader { chatdb, state: OnceCell::new(), state_path: self.state.clone() })
+                Ok(Reader { chatdb: self.open()?, state: OnceCell::new(), state_path: self.state.clone() })
+            }
+        }
+    }
+
+    /// Waits a little for those that have files open which were replaced.
+    fn open(&self) -> Result<ChatDb, chatdb::Error> {
+        let until = Instant::now() + LET_GO;
+        loop {
+            match ChatDb::open(&self.chatdb) {
+                Err(error) if error.is_superseded() && Instant::now() < until => {
+                    // Whoever closed one before this began to wait is found by the next look.
+                    wait_for_close(LOOK);
+                    self.let_go();
+                }
+                opened => return opened,
             }
         }
     }

@@ -15,7 +15,9 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use parking_lot::Mutex;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use super::FileIdentity;
 
@@ -24,6 +26,14 @@ const HEADER: usize = 100;
 
 /// Process-wide as SQLite's own sharing is.
 static OPEN: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
+
+/// Told whenever a connection was closed.
+static CLOSED: Condvar = Condvar::new();
+
+/// Waits until some connection is closed, so that what was refused for its sake may be tried again.
+pub fn wait_for_close(timeout: Duration) {
+    CLOSED.wait_for(&mut OPEN.lock(), timeout);
+}
 
 struct Entry {
     database: FileIdentity,
@@ -110,6 +120,7 @@ impl Drop for Opened {
                 open.swap_remove(at);
             }
         }
+        CLOSED.notify_all();
     }
 }
 
