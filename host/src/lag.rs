@@ -46,7 +46,7 @@ pub struct Snapshot {
     pub written: Reading,
     /// From the last write to the database until its rows were seen.
     pub seen: Reading,
-    /// From when a message was seen until its line was handed to a subscriber's connection.
+    /// From when a message was seen until its line was written to a subscriber's connection.
     pub told: Reading,
     /// When the database was last looked at.
     pub looked_at: Option<Timestamp>,

@@ -9,6 +9,7 @@ pub mod socket;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -21,6 +22,7 @@ use crate::rpc::error::RpcError;
 use crate::rpc::journal::feed::Feed;
 use crate::rpc::watch::{Stream, Subscribe, acked, unsubscribed};
 use crate::rpc::{self, Answer, Lane, Service, lane, legacy, wire};
+use crate::subscription::Hub;
 use line::{Input, Lines};
 
 /// Requests that one connection may have under way, waiting or running. Those of the control lane have room of their
@@ -51,14 +53,25 @@ pub enum Line {
         json: Arc<str>,
         /// For `watch.ack`, in JSON.
         cursor: Option<Arc<str>>,
-        mark: Option<Mark>,
+        mark: Mark,
     },
 }
 
-/// Whose place is moved once a line was written, and to where.
+/// What is noted once a line was written.
 pub struct Mark {
-    pub kept: Arc<Kept>,
+    /// Whose place is moved, if it is kept.
+    pub kept: Option<Arc<Kept>>,
     pub place: Place,
+    /// When the message was first read, if that was just now.
+    pub seen_at: Option<Timestamp>,
+}
+
+impl Mark {
+    fn written(&self) {
+        if let Some(kept) = &self.kept {
+            kept.written(&self.place);
+        }
+    }
 }
 
 impl Line {
@@ -116,7 +129,7 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let (sender, queue) = mpsc::channel(OUTPUT_LINES);
-    let writer = tokio::spawn(write_lines(queue, output));
+    let writer = tokio::spawn(write_lines(queue, output, service.hub.clone()));
     let output = Output::new(sender);
     let (control, control_queue) = mpsc::channel(OUTSTANDING_CONTROL);
     let (mutations, mutation_queue) = mpsc::channel(OUTSTANDING);
@@ -397,7 +410,7 @@ impl Subscriptions {
 }
 
 /// Writes whatever waits in one go. Ends when nobody can say anything any more, or the client is gone.
-async fn write_lines(mut queue: mpsc::Receiver<Waiting>, mut output: impl AsyncWrite + Unpin) {
+async fn write_lines(mut queue: mpsc::Receiver<Waiting>, mut output: impl AsyncWrite + Unpin, hub: Arc<Hub>) {
     let mut waiting = Vec::with_capacity(OUTPUT_LINES);
     let mut buffer = Vec::new();
     let mut marks = Vec::new();
@@ -415,7 +428,7 @@ async fn write_lines(mut queue: mpsc::Receiver<Waiting>, mut output: impl AsyncW
                         buffer.extend_from_slice(cursor.as_bytes());
                     }
                     buffer.extend_from_slice(b"}}");
-                    marks.extend(mark);
+                    marks.push(mark);
                 }
             }
             buffer.push(b'\n');
@@ -423,7 +436,12 @@ async fn write_lines(mut queue: mpsc::Receiver<Waiting>, mut output: impl AsyncW
         if output.write_all(&buffer).await.is_err() || output.flush().await.is_err() {
             return;
         }
-        marks.drain(..).for_each(|Mark { kept, place }| kept.written(&place));
+        marks.iter().for_each(Mark::written);
+        // The one that waited longest speaks for those that were written with it.
+        if let Some(seen_at) = marks.iter().filter_map(|mark| mark.seen_at).min() {
+            hub.lag.told(seen_at);
+        }
+        marks.clear();
         buffer.clear();
         rooms.clear();
         // One large answer must not cost its size for as long as the connection lives.

@@ -18,8 +18,7 @@ pub(super) async fn run(stream: Stream, output: Output) {
     let Stream { service, number, subscribe, start, lease } = stream;
     let files = subscribe.shown.convert.then(|| service.files.clone());
     let contacts = service.readers.contacts().clone();
-    let hub = service.hub.clone();
-    let sender = Sender::new(output, number, subscribe.shown.attachments, files, contacts, kept, hub);
+    let sender = Sender::new(output, number, subscribe.shown.attachments, files, contacts, kept);
     let Start { place, generation, lost } = start;
     let mut reading = Reading { service, subscribe, sender, place, generation, live: None, lease };
     if let Some(detail) = lost {

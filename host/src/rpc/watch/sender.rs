@@ -9,7 +9,7 @@ use crate::place::{Place, ResetKind};
 use crate::rpc::error::RpcError;
 use crate::rpc::wire;
 use crate::rpc::wire::watch::{Overflow, StreamError, StreamFailure, StreamReset};
-use crate::subscription::{Hub, Published};
+use crate::subscription::Published;
 use crate::transport::{Line, Mark, Output};
 
 pub(super) struct Sender {
@@ -22,7 +22,6 @@ pub(super) struct Sender {
     contacts: Arc<Contacts>,
     /// Who is to know what was written.
     kept: Option<Arc<Kept>>,
-    hub: Arc<Hub>,
 }
 
 /// Converts for all who ask for it. Only they wait.
@@ -46,9 +45,8 @@ impl Sender {
         files: Option<Arc<Files>>,
         contacts: Arc<Contacts>,
         kept: Option<Arc<Kept>>,
-        hub: Arc<Hub>,
     ) -> Sender {
-        Sender { output, number, prefix: prefix(number), attachments, files, contacts, kept, hub }
+        Sender { output, number, prefix: prefix(number), attachments, files, contacts, kept }
     }
 
     /// False when the client is gone.
@@ -69,7 +67,7 @@ impl Sender {
                 prefix: self.prefix.clone(),
                 json,
                 cursor,
-                mark: self.kept.clone().map(|kept| Mark { kept, place: published.place.clone() }),
+                mark: Mark { kept: self.kept.clone(), place: published.place.clone(), seen_at: published.seen_at },
             },
             Some(change) => {
                 let cursor = cursor.map(|cursor| format!(r#","cursor":{cursor}"#)).unwrap_or_default();
@@ -80,11 +78,7 @@ impl Sender {
                 ))
             }
         };
-        let is_sent = self.output.send(line).await;
-        if let Some(seen_at) = published.seen_at.filter(|_| is_sent) {
-            self.hub.lag.told(seen_at);
-        }
-        is_sent
+        self.output.send(line).await
     }
 
     pub async fn overflow(&self, accepted: &Place) {

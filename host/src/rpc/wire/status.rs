@@ -150,7 +150,7 @@ pub struct Lag {
     pub messages: LagReading,
     /// From the last write to the database until imsgd saw its rows.
     pub imsgd: LagReading,
-    /// From when imsgd saw a message until its line was handed to a subscriber's connection.
+    /// From when imsgd saw a message until its line was written to a subscriber's connection.
     pub subscribers: LagReading,
     /// Rows of the database after the newest that was judged. Null while that is not known.
     pub rows_behind: Option<i64>,
