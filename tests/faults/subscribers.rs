@@ -1,52 +1,100 @@
 //! Many subscribers under a load, some of which never read: the others lose nothing, and memory stays bounded.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::{Counts, rounds};
-use crate::harness::{DEADLINE, FRIEND, FRIENDS, TestDaemon};
+use crate::harness::{DEADLINE, FRIEND, FRIENDS, TestDaemon, wait_for};
 
 const READERS: usize = 56;
 const NEVER_READ: usize = 8;
 
 /// Messages a second.
-const RATE: u32 = 2000;
+const RATE: usize = 2000;
 
-/// How often some of them are written.
-const TICK: Duration = Duration::from_millis(10); // 100 of them a second
+/// How often the readers read.
+const TICK: Duration = Duration::from_millis(10);
 
 /// What all of it may add to the greatest size of the process, in KiB: a full queue of the largest allowed length for
 /// each subscriber would stay below, as they share their messages.
 const PEAK_KIB: u64 = 64 << 10;
 
-fn subscribe(daemon: &TestDaemon, params: &Value) -> BufReader<UnixStream> {
-    let mut stream = UnixStream::connect(daemon.socket()).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    let request = json!({"jsonrpc": "2.0", "id": 1, "method": "watch.subscribe", "params": params});
-    writeln!(stream, "{request}").unwrap();
-    BufReader::new(stream)
+/// A client that subscribed and reads lines whenever it is asked to.
+struct Subscriber {
+    stream: UnixStream,
+    /// What of a line has come.
+    rest: Vec<u8>,
+    /// The numbers of the rows that it was told of.
+    rows: Vec<i64>,
 }
 
-/// The numbers of the rows that a subscriber is told of, up to `count`.
-fn read(mut lines: BufReader<UnixStream>, count: usize) -> Vec<i64> {
-    let mut line = Vec::new();
-    lines.read_until(b'\n', &mut line).unwrap();
-    assert!(line.starts_with(br#"{"jsonrpc":"2.0","id":1,"result""#), "{}", String::from_utf8_lossy(&line));
-    let prefix = br#"{"jsonrpc":"2.0","method":"message","params":{"subscription":1,"message":{"id":"#;
-    let mut rows = Vec::with_capacity(count);
-    while rows.len() < count {
-        line.clear();
-        lines.read_until(b'\n', &mut line).unwrap();
-        // All lines are the same in all but their row, and there are too many of them to be parsed.
-        let row = line.strip_prefix(prefix).unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&line)));
-        let digits = row.iter().take_while(|byte| byte.is_ascii_digit());
-        rows.push(digits.fold(0, |row, digit| row * 10 + i64::from(digit - b'0')));
+impl Subscriber {
+    fn new(daemon: &TestDaemon, params: &Value) -> Subscriber {
+        let mut stream = UnixStream::connect(daemon.socket()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": "watch.subscribe", "params": params});
+        writeln!(stream, "{request}").unwrap();
+        Subscriber { stream, rest: Vec::new(), rows: Vec::new() }
     }
-    rows
+
+    /// Reads the answer.
+    fn begin(self) -> Subscriber {
+        let mut answer = Vec::new();
+        BufReader::with_capacity(1, &self.stream).read_until(b'\n', &mut answer).unwrap();
+        assert!(answer.starts_with(br#"{"jsonrpc":"2.0","id":1,"result""#), "{}", String::from_utf8_lossy(&answer));
+        self.stream.set_nonblocking(true).unwrap();
+        self
+    }
+
+    fn take(&mut self, bytes: &mut [u8]) {
+        loop {
+            match self.stream.read(bytes) {
+                Ok(0) => panic!("imsgd ended the connection"),
+                Ok(length) => self.rest.extend_from_slice(&bytes[..length]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let mut lines = self.rest.split_inclusive(|byte| *byte == b'\n');
+        let whole = lines.by_ref().take_while(|line| line.ends_with(b"\n"));
+        let mut taken = 0;
+        for line in whole {
+            taken += line.len();
+            self.rows.push(row(line));
+        }
+        self.rest.drain(..taken);
+    }
+}
+
+/// All lines are the same in all but their row, and there are too many of them to be parsed.
+fn row(line: &[u8]) -> i64 {
+    let prefix = br#"{"jsonrpc":"2.0","method":"message","params":{"subscription":1,"message":{"id":"#;
+    let row = line.strip_prefix(prefix).unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(line)));
+    let digits = row.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |row, digit| row * 10 + i64::from(digit - b'0'))
+}
+
+/// Reads for all of them, each up to `count` rows.
+fn read(subscribers: Vec<Subscriber>, count: usize) -> Vec<Vec<i64>> {
+    let mut subscribers: Vec<Subscriber> = subscribers.into_iter().map(Subscriber::begin).collect();
+    let mut bytes = vec![0; 256 << 10];
+    let mut last_news = Instant::now();
+    while subscribers.iter().any(|subscriber| subscriber.rows.len() < count) {
+        let before: usize = subscribers.iter().map(|subscriber| subscriber.rows.len()).sum();
+        subscribers.iter_mut().for_each(|subscriber| subscriber.take(&mut bytes));
+        let after: usize = subscribers.iter().map(|subscriber| subscriber.rows.len()).sum();
+        if after > before {
+            last_news = Instant::now();
+        }
+        assert!(last_news.elapsed() < DEADLINE, "{after} of {} came", count * subscribers.len());
+        std::thread::sleep(TICK);
+    }
+    subscribers.into_iter().map(|subscriber| subscriber.rows).collect()
 }
 
 fn peak(daemon: &TestDaemon) -> u64 {
@@ -55,42 +103,38 @@ fn peak(daemon: &TestDaemon) -> u64 {
     line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0)
 }
 
-/// Writes messages at the rate; gives their rows.
-fn write(daemon: &TestDaemon, count: usize) -> JoinHandle<Vec<Value>> {
-    let injector = daemon.injector();
-    let (messages, paced) = std::sync::mpsc::sync_channel(RATE as usize);
+/// Writes messages at the rate, from another process; gives their rows.
+fn write(daemon: &TestDaemon, count: usize) -> JoinHandle<Vec<String>> {
+    let mut command = daemon.command_bare(&["sim", "receive", "--json", "--from", FRIEND]);
+    command.args(["--db", daemon.db().to_str().unwrap(), "--count", &count.to_string(), "--rate", &RATE.to_string()]);
+    command.args(["--prefix", "as long as people write them on an ordinary day, and with a number: "]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("imsgd starts");
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     std::thread::spawn(move || {
-        let began = Instant::now();
-        for number in 0..count {
-            let due = TICK * (u32::try_from(number).unwrap() / (RATE / 100));
-            std::thread::sleep(due.saturating_sub(began.elapsed()));
-            let text = format!("message {number}, as long as people write them on an ordinary day");
-            if messages.send(json!({"from": FRIEND, "text": text})).is_err() {
-                return;
-            }
-        }
-    });
-    injector.receive_each(paced)
+        let row = |line: String| serde_json::from_str::<Value>(&line).unwrap()["rowid"].to_string();
+        let rows = lines.map(|line| row(line.unwrap())).collect();
+        assert!(wait_for(&mut child, "the writer").success());
+        rows
+    })
 }
 
 #[test]
 fn who_never_reads_costs_the_others_nothing() {
-    let count = RATE as usize * rounds(1, 60);
+    let count = RATE * rounds(1, 60);
     let daemon = TestDaemon::new(FRIENDS);
     let before = peak(&daemon);
-    let reading: Vec<JoinHandle<Vec<i64>>> = (0..READERS)
-        .map(|_| subscribe(&daemon, &json!({"since_rowid": 0, "buffer_limit": 4096})))
-        .map(|lines| std::thread::spawn(move || read(lines, count)))
-        .collect();
-    let silent: Vec<_> = (0..NEVER_READ).map(|_| subscribe(&daemon, &json!({"since_rowid": 0}))).collect();
+    let reading: Vec<Subscriber> =
+        (0..READERS).map(|_| Subscriber::new(&daemon, &json!({"since_rowid": 0, "buffer_limit": 4096}))).collect();
+    let silent: Vec<_> = (0..NEVER_READ).map(|_| Subscriber::new(&daemon, &json!({"since_rowid": 0}))).collect();
+    let reading = std::thread::spawn(move || read(reading, count));
     crate::harness::eventually("all have subscribed", || {
         (daemon.status()["imsgd"]["subscriptions"] == READERS + NEVER_READ).then_some(())
     });
     let began = Instant::now();
     let written = write(&daemon, count);
-    let written: Vec<String> = written.join().unwrap().iter().map(|row| row["rowid"].to_string()).collect();
+    let written = written.join().unwrap();
     let took = began.elapsed();
-    let told: Vec<Vec<i64>> = reading.into_iter().map(|reader| reader.join().unwrap()).collect();
+    let told = reading.join().unwrap();
     let rate = count as f64 / took.as_secs_f64();
     let grown = peak(&daemon).saturating_sub(before);
     eprintln!("{count} messages at {rate:.0} a second to {READERS} readers; the daemon grew by {grown} KiB");

@@ -31,11 +31,6 @@ impl Injector {
 
     /// Writes all of them beside whatever the test does; the handle gives their rows, in order.
     pub fn receive_all(self, messages: Vec<Value>) -> JoinHandle<Vec<Value>> {
-        self.receive_each(messages)
-    }
-
-    /// The same, of messages that come over time.
-    pub fn receive_each(self, messages: impl IntoIterator<Item = Value> + Send + 'static) -> JoinHandle<Vec<Value>> {
         let Injector { mut child, mut input, output } = self;
         std::thread::spawn(move || {
             let answers = std::thread::spawn(move || {

@@ -2,12 +2,16 @@
 
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Command, FromArgMatches};
 use serde_json::{Map, Value, json};
 
 use super::receive::{Incoming, Received, Session};
+
+/// How long it pauses where it is ahead of its rate.
+const TICK: Duration = Duration::from_millis(5);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -20,6 +24,9 @@ pub struct Args {
     /// Write N messages, each in a commit of its own
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: u64,
+    /// Write at most so many of the N messages a second
+    #[arg(long, value_name = "N", conflicts_with = "stdin", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
     /// Text of each of the N messages, followed by its number
     #[arg(long, conflicts_with = "text")]
     prefix: Option<String>,
@@ -35,7 +42,15 @@ pub fn run(args: Args, input: impl BufRead, mut output: impl Write) -> Result<()
     if args.stdin {
         return stream(&mut session, input, output);
     }
+    let began = Instant::now();
     for number in 1..=args.count {
+        if let Some(rate) = args.rate {
+            let due = Duration::from_secs_f64((number - 1) as f64 / f64::from(rate));
+            // Not for each one: a pause is longer than what it takes to write some.
+            if due.saturating_sub(began.elapsed()) > TICK {
+                std::thread::sleep(TICK);
+            }
+        }
         let mut message = args.message.clone();
         if let Some(prefix) = &args.prefix {
             message.text = format!("{prefix}{number}");
