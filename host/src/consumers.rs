@@ -70,11 +70,21 @@ pub struct Lease {
     pub kept: Arc<Kept>,
     /// How far there was nothing for it, where it got all that there was.
     pub drained: Option<Place>,
+    pub parting: Parting,
+}
+
+/// Who ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parting {
+    /// The client, or its connection.
+    Theirs,
+    /// imsgd, which is stopping.
+    Ours,
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.kept.leave(self.drained.take());
+        self.kept.leave(self.drained.take(), self.parting);
     }
 }
 
@@ -228,14 +238,14 @@ impl Kept {
         self.places.lock().is_over = true;
     }
 
-    fn leave(self: &Arc<Self>, drained: Option<Place>) {
+    fn leave(self: &Arc<Self>, drained: Option<Place>, parting: Parting) {
         if let Some(place) = drained.filter(|_| self.is_settled()) {
             let mut places = self.places.lock();
             if place.reaches(&places.kept) {
                 places.kept = place;
             }
         }
-        let _ = self.commands.send(Command::Left(self.clone()));
+        let _ = self.commands.send(Command::Left(self.clone(), parting));
     }
 
     fn move_to(self: &Arc<Self>, place: &Place) {

@@ -30,7 +30,7 @@ use crate::reload::{self, Reloader};
 use crate::roster::Roster;
 use crate::rpc::Service;
 use crate::state::{self, StateDb};
-use crate::subscription::{End, Hub};
+use crate::subscription::Hub;
 use crate::tail::{LANDMARKS, Outlets, Tail};
 use crate::transport::ALL_SUBSCRIPTIONS;
 
@@ -238,7 +238,7 @@ impl Daemon {
     pub async fn stop(self, serving: impl Future<Output = ()>) -> bool {
         let _ = self.stop.send(true);
         let Daemon { service, outbox, judge, .. } = self;
-        service.hub.end_all(&End::ShuttingDown);
+        service.hub.stop();
         let all = async {
             // Who is served may wait for a conversion.
             tokio::join!(serving, service.files.stop());

@@ -191,6 +191,7 @@ struct Inner {
     place: Option<Place>,
     /// Counts how often rows got other numbers. A place is good for one generation.
     generation: u64,
+    is_stopping: bool,
     subscribers: Vec<Subscriber>,
 }
 
@@ -251,11 +252,17 @@ impl Hub {
         inner.generation += 1;
     }
 
-    /// Ends every subscription, saying why.
-    pub fn end_all(&self, end: &End) {
-        for subscriber in self.inner.lock().subscribers.drain(..) {
-            let _ = subscriber.end.set(end.clone());
+    /// Ends every subscription, as imsgd is stopping.
+    pub fn stop(&self) {
+        let mut inner = self.inner.lock();
+        inner.is_stopping = true;
+        for subscriber in inner.subscribers.drain(..) {
+            let _ = subscriber.end.set(End::ShuttingDown);
         }
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.inner.lock().is_stopping
     }
 
     /// Sets the place in the stream before the first message, and again where rows got other numbers, which everybody is

@@ -300,6 +300,21 @@ fn a_daemon_that_ends_is_told_with_where_to_go_on() {
 }
 
 #[test]
+fn a_watch_prints_what_comes_and_not_what_came_since_the_last_one() {
+    let daemon = TestDaemon::new(FRIENDS);
+    let mut first = Watching::start(&daemon, &[], 0);
+    first.stop(Signal::TERM);
+    let mut client = daemon.watch();
+    daemon.receive_from(FRIEND, "between");
+    assert_eq!(client.texts(1), ["between"]);
+    let mut second = Watching::start(&daemon, &[], 1);
+    let lines = second.lines();
+    daemon.receive_from(FRIEND, "now");
+    let line = next(&lines);
+    assert!(line.ends_with("now"), "{line}");
+}
+
+#[test]
 fn without_a_daemon_strangers_are_not_answered() {
     let home = Home::new("[policy]\nbundled = ['allowlist', 'pairing']\nallow_from = ['+14155550101']\n");
     let mut watching = Watching::start(&home, &[], 0);

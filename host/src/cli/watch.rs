@@ -147,7 +147,8 @@ impl Watch {
         });
         let given = [
             ("chat_id", json!(self.chat_id)),
-            ("since_rowid", json!(since)),
+            // Saying where it begins, it is not taken for the one that ran before it.
+            ("since_rowid", json!(since.unwrap_or(0))),
             ("start", json!(self.start)),
             ("end", json!(self.end)),
         ];

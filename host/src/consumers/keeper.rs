@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::{Identity, Kept, Lease, Opened, Places, Refusal, Report, record};
+use super::{Identity, Kept, Lease, Opened, Parting, Places, Refusal, Report, record};
 use crate::place::Place;
 use crate::state::StateDb;
 
@@ -26,7 +26,7 @@ pub(super) enum Command {
     },
     Acked(Arc<Kept>, oneshot::Sender<Result<(), Refusal>>),
     Moved(Arc<Kept>),
-    Left(Arc<Kept>),
+    Left(Arc<Kept>, Parting),
     List(oneshot::Sender<Result<Vec<Report>, Refusal>>),
     Remove(String, oneshot::Sender<Result<(), Refusal>>),
     Stop,
@@ -71,7 +71,7 @@ impl Keeper {
             }
             Command::Acked(kept, reply) => self.keep_acked((kept, reply), commands),
             Command::Moved(kept) => self.note(kept),
-            Command::Left(kept) => self.left(&kept),
+            Command::Left(kept, parting) => self.left(&kept, parting),
             Command::List(reply) => drop(reply.send(self.list())),
             Command::Remove(name, reply) => drop(reply.send(self.remove(&name))),
             Command::Stop => {}
@@ -170,7 +170,7 @@ impl Keeper {
         Ok(transaction.commit()?)
     }
 
-    fn left(&mut self, kept: &Arc<Kept>) {
+    fn left(&mut self, kept: &Arc<Kept>, parting: Parting) {
         if let Some(name) = &kept.name {
             self.leases.remove(name);
         }
@@ -178,8 +178,11 @@ impl Keeper {
         let left = if is_over {
             record::remove(self.state.connection(), kept.id).map(drop).map_err(Refusal::from)
         } else {
-            self.keep(std::iter::once(kept))
-                .and_then(|()| record::left(self.state.connection(), kept.id).map_err(Refusal::from))
+            self.keep(std::iter::once(kept)).and_then(|()| match parting {
+                Parting::Theirs => Ok(record::left(self.state.connection(), kept.id)?),
+                // The next daemon finds it as one that was read as until now.
+                Parting::Ours => Ok(()),
+            })
         };
         if let Err(error) = left {
             tracing::error!(%error, "the place of a consumer could not be kept; it may hear of messages again");
@@ -220,5 +223,9 @@ type Acked = (Arc<Kept>, oneshot::Sender<Result<(), Refusal>>);
 
 fn lease(id: i64, name: Option<String>, acks: bool, place: &Place, commands: Sender<Command>) -> Lease {
     let places = Places { sent: place.clone(), kept: place.clone(), is_dirty: false, is_over: false };
-    Lease { kept: Arc::new(Kept { id, name, acks, places: Mutex::new(places), commands }), drained: None }
+    Lease {
+        kept: Arc::new(Kept { id, name, acks, places: Mutex::new(places), commands }),
+        drained: None,
+        parting: Parting::Theirs,
+    }
 }

@@ -87,11 +87,11 @@ pub fn find_nameless(connection: &Connection, request: &str, within: Duration) -
     Ok(Some(Record { place, ..latest }))
 }
 
-/// Nobody reads as those that were read as when the daemon was last stopped or killed.
+/// Nobody reads as those that were read as when the daemon was last stopped or killed. While there was none, nobody
+/// could come back, so that this time does not count.
 pub fn all_left(connection: &Connection) -> rusqlite::Result<()> {
     let now = Timestamp::now().as_millisecond();
-    // While there was no daemon nobody could come back, so that this time does not count.
-    connection.execute("UPDATE consumer SET left_at = ?1 WHERE name IS NULL", [now])?;
+    connection.execute("UPDATE consumer SET left_at = ?1 WHERE name IS NULL AND left_at IS NULL", [now])?;
     Ok(())
 }
 
@@ -197,6 +197,18 @@ mod tests {
             take_up(connection, found.id, false).unwrap();
         }
         assert!(find_nameless(connection, "same", LONG).unwrap().is_none(), "all are here again");
+    }
+
+    #[test]
+    fn a_restart_makes_only_those_wait_longer_that_it_cut_off() {
+        let (_folder, state) = state();
+        let connection = state.connection();
+        let gone = insert_nameless(connection, "gone", &at(3)).unwrap();
+        connection.execute("UPDATE consumer SET left_at = 1000 WHERE id = ?1", [gone]).unwrap();
+        insert_nameless(connection, "cut off", &at(4)).unwrap();
+        all_left(connection).unwrap();
+        assert!(find_nameless(connection, "gone", LONG).unwrap().is_none());
+        assert_eq!(find_nameless(connection, "cut off", LONG).unwrap().unwrap().place, at(4));
     }
 
     #[test]

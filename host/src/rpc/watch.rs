@@ -182,7 +182,7 @@ impl Stream {
         let (now, generation) = now(&service).await?;
         let place = match subscribe.since {
             // Whoever knows rows only cannot know of late deliveries before.
-            Some(row) => Place { row, ..now },
+            Some(row) => Place { row, guid: Arc::default(), ..now },
             None => now,
         };
         let mut start = Start { place, generation, lost: None };

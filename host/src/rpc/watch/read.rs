@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::replay::{Past, next};
 use super::sender::Sender;
 use super::{Start, Stream, Subscribe};
-use crate::consumers::{Kept, Lease};
+use crate::consumers::{Kept, Lease, Parting};
 use crate::place::{Place, Reset, ResetKind};
 use crate::rpc::Service;
 use crate::rpc::error::RpcError;
@@ -175,6 +175,7 @@ impl Drop for Reading {
     fn drop(&mut self) {
         if let Some(lease) = &mut self.lease {
             lease.drained = self.live.as_ref().and_then(|live| self.service.hub.drained(live));
+            lease.parting = if self.service.hub.is_stopping() { Parting::Ours } else { Parting::Theirs };
         }
     }
 }
