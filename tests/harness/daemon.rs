@@ -64,6 +64,9 @@ impl TestDaemon {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("imsgd ended with {status}: {}", log(home));
             }
+            // For a moment after a kill, a child that had yet to become osascript still has the old socket.
+            let holder = imsgd::daemon::holder(&home.path("state/daemon.lock"));
+            (holder.pid == child.id() && holder.socket.is_some()).then_some(())?;
             std::os::unix::net::UnixStream::connect(&socket).ok().map(drop)
         });
     }
