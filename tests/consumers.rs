@@ -281,6 +281,10 @@ fn consumers_are_listed_with_how_far_behind_they_are_and_can_be_forgotten() {
     leave(&daemon, client);
     assert!(daemon.run(&["consumers", "remove", "gateway"]).stdout.contains("gateway is forgotten"));
     assert_eq!(daemon.status()["imsgd"]["consumers"], json!([]));
+    let mut client = daemon.connect();
+    client.subscribe(json!({"consumer": "other"}));
+    leave(&daemon, client);
+    assert_eq!(daemon.connect().ok("consumers.remove", json!({"consumer": "other"}))["ok"], true);
     let unknown = daemon.run(&["consumers", "remove", "gateway"]);
     assert!(unknown.stderr.contains("there is no consumer \"gateway\""), "{}", unknown.stderr);
 }

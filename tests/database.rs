@@ -1,13 +1,17 @@
 //! chat.db that is missing, is something else, comes late or is replaced.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use imsgd::sim;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, FRIEND, FRIENDS, FRIENDS_AND_STRANGERS, Home, STRANGER, SmallDb, TestDaemon, eventually};
+use crate::harness::{
+    Client, FRIEND, FRIENDS, FRIENDS_AND_STRANGERS, Home, STRANGER, SmallDb, TestDaemon, eventually, record,
+};
 
 fn daemon_without_database() -> (TestDaemon, Client) {
     let mut daemon = TestDaemon::start_without_waiting(Home::without_database(FRIENDS));
@@ -143,6 +147,27 @@ fn subscribers_are_told_when_the_database_is_replaced_and_hear_on() {
     assert!(params["detail"].as_str().unwrap().contains("replaced"), "{notification}");
     daemon.receive_from(FRIEND, "in the new one");
     assert_eq!(client.texts(1), ["in the new one"]);
+}
+
+#[test]
+fn a_replay_that_cannot_read_on_ends_with_an_error() {
+    let daemon = TestDaemon::new(FRIENDS);
+    let text = "x".repeat(2000);
+    let messages = (0..1000).map(|_| json!({"from": FRIEND, "text": text})).collect();
+    daemon.injector().receive_all(messages).join().unwrap();
+    eventually("all are judged", || (daemon.status()["imsgd"]["verdicts"]["delivered"] == 1000).then_some(()));
+    // More than waits for a client that does not read.
+    let mut slow = UnixStream::connect(daemon.socket()).unwrap();
+    let request = r#"{"jsonrpc":"2.0","id":1,"method":"watch.subscribe","params":{"since_rowid":-1}}"#;
+    slow.write_all(format!("{request}\n").as_bytes()).unwrap();
+    let mut lines = BufReader::new(slow).lines().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    assert_eq!(lines.next().unwrap()["result"]["subscription"], 1);
+    assert_eq!(lines.next().unwrap()["method"], "message");
+    fs::remove_file(daemon.db()).unwrap();
+    let end = lines.find(|line| line["method"] != "message").unwrap();
+    record(&end);
+    assert_eq!((&end["method"], &end["params"]["terminal"]), (&json!("error"), &json!(true)), "{end}");
+    assert_eq!(end["params"]["error"]["code"], -32002, "{end}");
 }
 
 /// Another database takes the place of this one, as after a restore.

@@ -10,7 +10,7 @@ use imsgd::state::{Batch, StateDb};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::harness::{FRIEND, FRIENDS, Home, STRANGER, TestDaemon, eventually};
+use crate::harness::{FRIEND, FRIENDS, Home, STRANGER, TestDaemon, eventually, record};
 
 fn entry(number: i64, verdict: &str, seen_at: Timestamp) -> Entry {
     Entry {
@@ -200,6 +200,7 @@ fn who_follows_too_slowly_is_told_what_it_missed_and_delays_nobody() {
     let (mut told, mut missed) = (0, 0);
     while told + missed < MESSAGES {
         let line: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        record(&line);
         match line["method"].as_str().unwrap() {
             "journal" => told += 1,
             "journal.missed" => missed += line["params"]["missed"].as_u64().unwrap() as usize,
