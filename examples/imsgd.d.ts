@@ -483,7 +483,7 @@ export interface Lag {
    */
   imsgd: LagReading;
   /**
-   * From when imsgd saw a message until its line was handed to a subscriber's connection.
+   * From when imsgd saw a message until its line was written to a subscriber's connection.
    */
   subscribers: LagReading;
   /**
