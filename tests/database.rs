@@ -150,6 +150,18 @@ fn subscribers_are_told_when_the_database_is_replaced_and_hear_on() {
 }
 
 #[test]
+fn the_first_message_of_all_is_not_lost_when_it_comes_while_imsgd_is_down() {
+    let mut daemon = TestDaemon::new(FRIENDS);
+    daemon.kill();
+    let first = daemon.receive_from(FRIEND, "first");
+    daemon.start_again();
+    let entry = eventually("it is judged", || daemon.journal(&first.guid));
+    assert_eq!(entry["verdict"], "delivered", "{entry}");
+    let explained = daemon.connect().ok("journal.explain", json!({"guid": first.guid}));
+    assert_eq!(explained["arrival"], "catch-up", "{explained}");
+}
+
+#[test]
 fn a_replay_that_cannot_read_on_ends_with_an_error() {
     let daemon = TestDaemon::new(FRIENDS);
     let text = "x".repeat(2000);

@@ -297,6 +297,10 @@ impl Tail {
     /// holds. No place on the first start, and in another database.
     fn look_for_place(&self, db: &ChatDb) -> Result<(Option<Place>, bool), chatdb::Error> {
         let Some((row, guid)) = &self.place else { return Ok((None, false)) };
+        if row.0 == 0 {
+            // There was no message yet.
+            return Ok((self.place.clone(), false));
+        }
         if db.guid_of(*row)?.as_ref() == Some(guid) {
             return Ok((self.place.clone(), false));
         }
@@ -335,7 +339,9 @@ impl Tail {
         }
         let before = db.rows_after(RowId(place.0.0 - PAGE as i64), PAGE)?;
         let before = || before.iter().map(|row| &row.message).filter(|message| message.id <= place.0);
-        let newest = before().map(|message| message.sent_at).max();
+        // What was put into an empty database behind our back is new only where it is fresh.
+        let was_empty = place.0.0 == 0 && head.0 > 0;
+        let newest = before().map(|message| message.sent_at).max().or(was_empty.then(Timestamp::now));
         self.recent.restart(before());
         self.place = Some(place);
         Ok(Some(Arrivals::new(head, newest)))
