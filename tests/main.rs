@@ -10,6 +10,7 @@
 mod harness;
 
 mod attachments;
+mod author;
 mod chats;
 mod cli;
 mod compatibility;
