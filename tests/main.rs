@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod abi;
 mod attachments;
 mod author;
 mod chats;
