@@ -21,6 +21,7 @@ mod conversion;
 mod crash;
 mod damage;
 mod database;
+mod demo;
 mod discover;
 mod dist;
 mod echoes;
