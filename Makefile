@@ -80,6 +80,8 @@ fresh:
 	mkdir -p $(FRESH)/guests
 	set -e; for policy in $(POLICIES); do \
 		$(IN_WASM) $(IMSGD) plugin build plugins/$$policy --out $(FRESH)/$$policy.wasm; \
+		[ ! -f plugins/$$policy/cases.toml ] || \
+			$(IMSGD) plugin test $(FRESH)/$$policy.wasm plugins/$$policy/cases.toml; \
 	done
 	.ci/fresh $(FRESH)
 

@@ -10,6 +10,7 @@
 mod harness;
 
 mod attachments;
+mod cases;
 mod chats;
 mod cli;
 mod compatibility;

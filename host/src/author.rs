@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use wit_component::{ComponentEncoder, DecodedWasm};
 
 mod build;
+pub mod cases;
 
 /// The custom section that holds [`source_hash`] in hex.
 const SOURCE_SECTION: &str = "imsgd:source";

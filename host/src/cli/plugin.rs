@@ -1,5 +1,7 @@
 //! `imsgd plugin`: what is in force, and making and reloading policies.
 
+mod test;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -38,6 +40,7 @@ enum Action {
         #[arg(long, short = 'o', value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    Test(test::Test),
 }
 
 impl Plugin {
@@ -46,6 +49,7 @@ impl Plugin {
             Action::List { at } => list(global, &at),
             Action::Reload { at } => reload(global, &at),
             Action::Build { folder, out } => build(&folder, out),
+            Action::Test(test) => test.run(global),
         }
     }
 }
