@@ -24,6 +24,8 @@ POLICIES = allowlist pairing group chunking guests/hostile
 EXAMPLE = examples/plugins/quiet-hours
 FUZZ = body summary poll lines
 FUZZ_SECONDS ?= 600
+# The kinds of `imsgd plugin new`.
+KINDS = allowlist pairing group filter chunking
 # What the tests saw a daemon say.
 RECORDED = $(CARGO_TARGET_DIR)/recorded
 
@@ -81,6 +83,8 @@ fresh:
 	mkdir -p $(FRESH)/guests
 	set -e; for policy in $(POLICIES); do \
 		$(IN_WASM) $(IMSGD) plugin build plugins/$$policy --out $(FRESH)/$$policy.wasm; \
+		[ ! -f plugins/$$policy/cases.toml ] || \
+			$(IMSGD) plugin test $(FRESH)/$$policy.wasm plugins/$$policy/cases.toml; \
 	done
 	.ci/fresh $(FRESH)
 
@@ -91,8 +95,14 @@ examples:
 	$(IN_WASM) $(IMSGD) plugin build $(EXAMPLE) --out $(FRESH)/examples/quiet-hours.wasm
 	.ci/examples $(IMSGD) $(FRESH)/examples/quiet-hours.wasm
 
+# And what each kind of policy begins with.
 tutorial:
 	cargo build --locked
+	mkdir -p $(FRESH)/templates
+	set -e; for kind in $(KINDS); do \
+		$(IN_WASM) $(IMSGD) plugin build plugins/templates/$$kind --out $(FRESH)/templates/$$kind.wasm; \
+		$(IMSGD) plugin test $(FRESH)/templates/$$kind.wasm plugins/templates/$$kind/cases.toml; \
+	done
 	$(IN_WASM) .ci/tutorial $(IMSGD) docs/first-plugin.md
 
 plugins:

@@ -12,6 +12,7 @@ mod harness;
 mod abi;
 mod attachments;
 mod author;
+mod cases;
 mod chats;
 mod cli;
 mod compatibility;
