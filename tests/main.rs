@@ -9,7 +9,9 @@
 
 mod harness;
 
+mod abi;
 mod attachments;
+mod author;
 mod cases;
 mod chats;
 mod cli;

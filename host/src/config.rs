@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::attachments::Roots;
 
+pub mod import;
 mod journal;
 mod keys;
 mod span;
@@ -277,7 +278,7 @@ pub struct Overrides {
 impl Config {
     /// Reads the file that `overrides` or the environment names, or the one in its usual place if it is there.
     pub fn load(overrides: &Overrides) -> Result<Config, Error> {
-        let path = match overrides.config.clone().or_else(|| std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from)) {
+        let path = match named_path(overrides) {
             Some(path) => path,
             None => {
                 let path = default_path()?;
@@ -466,6 +467,15 @@ pub fn schema() -> Value {
     let settings =
         schemars::generate::SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<Config>().to_value()
+}
+
+fn named_path(overrides: &Overrides) -> Option<PathBuf> {
+    overrides.config.clone().or_else(|| std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from))
+}
+
+/// Where the file is, or would be.
+pub fn path(overrides: &Overrides) -> Result<PathBuf, Error> {
+    named_path(overrides).map_or_else(default_path, |path| Ok(absolute(&path)))
 }
 
 /// Where the file is looked for when nobody names one.

@@ -5,6 +5,7 @@ mod engine;
 mod guest;
 pub mod limits;
 mod load;
+mod panic;
 mod wasi;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -20,12 +21,15 @@ use engine::Budget;
 pub use engine::PluginEngine;
 use guest::{Call, Guest, MessageRep, State};
 pub use guest::{LogLine, Stage, StoreWrites};
-pub use load::{COMPONENT_BYTES, Compiled, Refusal, compile, version_of};
+pub use load::{ABI_VERSION, COMPONENT_BYTES, Compiled, Refusal, compile, version_of};
 
 use crate::address::Normalizer;
 use crate::policy::{
     Admission, Challenge, Failure, FilterVerdict, GroupDecision, Inbound, Interface, Introduction, Policy,
 };
+
+/// How a failure to start begins where `configure` answered with an error.
+pub const CONFIGURATION_REFUSED: &str = "configuration: ";
 
 /// A plugin that is configured and ready to judge.
 pub struct Plugin {
@@ -185,8 +189,8 @@ impl Plugin {
                 self.running = Some(Running { store, instance });
                 return Ok(());
             }
-            Ok((_, Err(reason))) => Failure(format!("configuration: {}", shortened(reason))),
-            Err(error) => Failure(load::cause(&error)),
+            Ok((_, Err(reason))) => Failure(format!("{CONFIGURATION_REFUSED}{}", shortened(reason))),
+            Err(error) => panic::failure(&error, &store.data().call),
         };
         let guest = store.into_data();
         self.stage = guest.stage;
@@ -254,8 +258,11 @@ impl Plugin {
                 // The store of an instance that trapped cannot be entered again.
                 let guest = running.store.into_data();
                 self.stage = guest.stage;
+                let mut call = guest.call;
+                call.inbound = inbound.cloned();
+                let failure = panic::failure(&error, &call);
                 self.parked = Some((guest.state, guest.log));
-                Err(Failure(load::cause(&error)))
+                Err(failure)
             }
         }
     }

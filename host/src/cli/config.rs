@@ -9,6 +9,8 @@ use crate::config::{self, BUNDLED};
 use crate::plugin::PluginEngine;
 use crate::roster::Roster;
 
+mod import;
+
 #[derive(Args)]
 pub struct ConfigCommand {
     #[command(subcommand)]
@@ -23,6 +25,8 @@ enum Action {
     Check,
     /// Print the JSON Schema of the configuration
     Schema,
+    /// Make a configuration of what an OpenClaw gateway has for iMessage
+    Import(import::Import),
 }
 
 impl ConfigCommand {
@@ -31,6 +35,7 @@ impl ConfigCommand {
             Action::Path => print(&format!("{}\n", global.load(&Where::default())?.path.display())),
             Action::Schema => print(&format!("{:#}\n", config::schema())),
             Action::Check => return check(global),
+            Action::Import(import) => return import.run(global),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -38,9 +43,7 @@ impl ConfigCommand {
 
 fn check(global: &Global) -> anyhow::Result<ExitCode> {
     let config = global.load(&Where::default())?;
-    let engine = PluginEngine::new().map_err(|error| anyhow::anyhow!("the plugin engine did not start: {error}"))?;
-    let problems =
-        crate::chain::rehearse(&engine, Roster::new(engine.clone()).survey(&config), &config.messages.region);
+    let problems = problems(&config)?;
     for (name, problem) in &problems {
         let problem = anyhow::anyhow!("{}: {name}: {problem}", config.path.display());
         super::failure::print(&problem, global.json);
@@ -53,4 +56,11 @@ fn check(global: &Global) -> anyhow::Result<ExitCode> {
     let own = config.plugin.len();
     print(&format!("{} {file}: {bundled} bundled policies, {own} plugins of yours\n", config.path.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the policies refuse of it, each by its name.
+fn problems(config: &config::Config) -> anyhow::Result<Vec<(String, String)>> {
+    let engine = PluginEngine::new().map_err(|error| anyhow::anyhow!("the plugin engine did not start: {error}"))?;
+    let candidates = Roster::new(engine.clone()).survey(config);
+    Ok(crate::chain::rehearse(&engine, candidates, &config.messages.region))
 }

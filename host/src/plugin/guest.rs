@@ -11,6 +11,7 @@ use wasmtime::{Result, bail};
 use super::bindings::imsgd::policy::{host, message, store};
 use super::engine::Budget;
 use super::limits::{self, Growth};
+use super::panic;
 use crate::address::Normalizer;
 use crate::message as domain;
 use crate::policy::Inbound;
@@ -78,11 +79,13 @@ pub(super) struct Call {
     pub writes: StoreWrites,
     /// By how many bytes the state grows with these writes, or shrinks.
     growth: isize,
+    /// The last line that was logged as a panic's, without what stood before.
+    pub panic: Option<String>,
 }
 
 impl Call {
     pub fn new(inbound: Option<Arc<Inbound>>, now: Timestamp) -> Call {
-        Call { inbound, now, writes: StoreWrites::new(), growth: 0 }
+        Call { inbound, now, writes: StoreWrites::new(), growth: 0, panic: None }
     }
 }
 
@@ -164,6 +167,9 @@ impl Guest {
         if text.len() > limits::LOG_LINE_BYTES {
             text.truncate(text.floor_char_boundary(limits::LOG_LINE_BYTES));
             text.push('…');
+        }
+        if let Some(at) = text.find(panic::SIGN) {
+            self.call.panic = Some(text[at..].to_owned());
         }
         if self.log.len() == limits::LOG_LINES {
             self.log.pop_front();
