@@ -130,7 +130,9 @@ fn update_writes_down_what_was_given_and_nothing_else() {
 
 #[test]
 fn a_trap_is_a_failed_case_with_its_words_and_is_not_written_down() {
-    for (config, words) in [("on_filter = 'trap'", "fails = \"panicked at"), ("on_configure = 'trap'", "panicked at")] {
+    for (config, words) in
+        [("on_filter = 'trap'", "{ fails = \"panicked at"), ("on_configure = 'trap'", "{ fails = \"panicked at")]
+    {
         let cases = format!(
             "[defaults]\ninterface = 'filter'\n[[case]]\nname = 'traps'\nconfig = {{ {config} }}\nmessage = {{}}\n"
         );

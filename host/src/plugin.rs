@@ -257,10 +257,10 @@ impl Plugin {
             Err(error) => {
                 // The store of an instance that trapped cannot be entered again.
                 let guest = running.store.into_data();
+                self.stage = guest.stage;
                 let mut call = guest.call;
                 call.inbound = inbound.cloned();
                 let failure = panic::failure(&error, &call);
-                self.stage = guest.stage;
                 self.parked = Some((guest.state, guest.log));
                 Err(failure)
             }

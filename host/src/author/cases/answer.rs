@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use toml::{Table, Value};
 
 use crate::config::nearest;
-use crate::plugin::{PairingRefusal, PairingRequest};
+use crate::plugin::{CONFIGURATION_REFUSED, PairingRefusal, PairingRequest};
 use crate::policy::{Admission, Challenge, Failure, FilterVerdict, GroupDecision, Introduction};
 
 const WORDS: [&str; 12] = [
@@ -179,7 +179,7 @@ pub fn failure(failure: Failure) -> Value {
 
 /// A start that failed, because `configure` said no or did not end.
 pub fn no_start(failure: Failure) -> Value {
-    match failure.0.strip_prefix("configuration: ") {
+    match failure.0.strip_prefix(CONFIGURATION_REFUSED) {
         Some(words) => tagged(REFUSED, words),
         None => self::failure(failure),
     }

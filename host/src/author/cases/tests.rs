@@ -86,3 +86,16 @@ fn whatever_else_is_wrong_is_named_with_its_line() {
     }
     assert_eq!(error(""), "line 1: no cases: each one is a table `[[case]]`");
 }
+
+#[test]
+fn the_cases_of_new_policies_can_be_read() {
+    for cases in [
+        include_str!("../../../../plugins/templates/allowlist/cases.toml"),
+        include_str!("../../../../plugins/templates/chunking/cases.toml"),
+        include_str!("../../../../plugins/templates/filter/cases.toml"),
+        include_str!("../../../../plugins/templates/group/cases.toml"),
+        include_str!("../../../../plugins/templates/pairing/cases.toml"),
+    ] {
+        assert!(!parse(cases).cases.is_empty());
+    }
+}
