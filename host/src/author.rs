@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use wit_component::ComponentEncoder;
 
 mod build;
+pub mod cases;
 mod inspect;
 mod scaffold;
 pub mod sdk;

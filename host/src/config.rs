@@ -17,6 +17,7 @@ mod journal;
 mod keys;
 mod span;
 
+pub(crate) use keys::nearest;
 pub use span::Span;
 
 pub use journal::Journal;

@@ -20,7 +20,7 @@ use bindings::exports::imsgd::policy::{allowlist, chunking, filter, group, pairi
 use engine::Budget;
 pub use engine::PluginEngine;
 use guest::{Call, Guest, MessageRep, State};
-pub use guest::{LogLine, StoreWrites};
+pub use guest::{LogLine, Stage, StoreWrites};
 pub use load::{ABI_VERSION, COMPONENT_BYTES, Compiled, Refusal, compile, version_of};
 
 use crate::address::Normalizer;
@@ -45,6 +45,8 @@ pub struct Plugin {
     /// What answered calls wrote and nobody has committed yet.
     uncommitted: StoreWrites,
     is_dry: bool,
+    /// For tests of policies; else time and chance are the system's.
+    stage: Option<Stage>,
     pub stats: Stats,
     pub loaded_at: Timestamp,
 }
@@ -91,6 +93,16 @@ pub struct Setup {
 impl Plugin {
     /// Instantiates and configures. An error is the reason why this plugin must not be used, in words.
     pub fn start(engine: &PluginEngine, compiled: Compiled, setup: Setup) -> Result<Plugin, Failure> {
+        Plugin::start_on(None, engine, compiled, setup).map_err(|(failure, _)| failure)
+    }
+
+    /// The same, on a stage where there is one. An error comes with what was logged up to it.
+    pub fn start_on(
+        stage: Option<Stage>,
+        engine: &PluginEngine,
+        compiled: Compiled,
+        setup: Setup,
+    ) -> Result<Plugin, (Failure, Vec<LogLine>)> {
         let mut plugin = Plugin {
             name: setup.name.into(),
             engine: engine.clone(),
@@ -101,11 +113,26 @@ impl Plugin {
             parked: Some((State::new(setup.state), VecDeque::new())),
             uncommitted: StoreWrites::new(),
             is_dry: false,
+            stage,
             stats: Stats::default(),
             loaded_at: Timestamp::now(),
         };
-        plugin.revive()?;
-        Ok(plugin)
+        match plugin.revive() {
+            Ok(()) => Ok(plugin),
+            Err(failure) => Err((failure, plugin.log_lines().cloned().collect())),
+        }
+    }
+
+    /// The time that the next call is told, on a stage. A message brings its own.
+    pub fn set_time(&mut self, now: Timestamp) {
+        let running = self.running.as_mut().and_then(|running| running.store.data_mut().stage.as_mut());
+        for stage in self.stage.iter_mut().chain(running) {
+            stage.now = now;
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.stage.map_or_else(Timestamp::now, |stage| stage.now)
     }
 
     pub fn compiled(&self) -> &Compiled {
@@ -141,7 +168,8 @@ impl Plugin {
             budget: Budget::of_a_start(),
             normalizer: self.normalizer.clone(),
             name: self.name.clone(),
-            call: Call::new(None, Timestamp::now()),
+            call: Call::new(None, self.now()),
+            stage: self.stage,
             state,
             log,
         };
@@ -165,6 +193,7 @@ impl Plugin {
             Err(error) => panic::failure(&error, &store.data().call),
         };
         let guest = store.into_data();
+        self.stage = guest.stage;
         self.parked = Some((guest.state, guest.log));
         Err(failure)
     }
@@ -211,7 +240,7 @@ impl Plugin {
         let Some(mut running) = self.running.take() else {
             return Err(Failure("the plugin has no instance".to_owned()));
         };
-        let now = inbound.map_or_else(Timestamp::now, |inbound| inbound.now);
+        let now = inbound.map_or_else(|| self.now(), |inbound| inbound.now);
         running.store.data_mut().call = Call::new(inbound.cloned(), now);
         let answer = self
             .engine
@@ -228,6 +257,7 @@ impl Plugin {
             Err(error) => {
                 // The store of an instance that trapped cannot be entered again.
                 let guest = running.store.into_data();
+                self.stage = guest.stage;
                 let mut call = guest.call;
                 call.inbound = inbound.cloned();
                 let failure = panic::failure(&error, &call);

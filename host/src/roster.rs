@@ -149,7 +149,8 @@ fn read(source: &Source, name: &str) -> Result<Vec<u8>, String> {
     }
 }
 
-fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+/// A component's file, if it is not too large for one.
+pub fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let length = fs::File::open(path)?.take(COMPONENT_BYTES + 1).read_to_end(&mut bytes)?;
     if length as u64 > COMPONENT_BYTES {

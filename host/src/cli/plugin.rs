@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod new;
 mod sdk;
+mod test;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ enum Action {
     Check(check::Check),
     /// Give a policy's crate the SDK of this imsgd
     Sdk(sdk::Sdk),
+    Test(test::Test),
 }
 
 impl Plugin {
@@ -50,6 +52,7 @@ impl Plugin {
             Action::Build(build) => build.run(global),
             Action::Check(check) => check.run(global),
             Action::Sdk(sdk) => sdk.run(),
+            Action::Test(test) => test.run(global),
         }
     }
 }

@@ -35,6 +35,31 @@ pub struct LogLine {
     pub text: String,
 }
 
+/// Where a policy is tested: time stands still, and chance is the same in every run.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage {
+    pub now: Timestamp,
+    seed: u64,
+}
+
+impl Stage {
+    /// Random bytes are those of `imsgd_plugin::testing`, so that both kinds of tests see the same codes.
+    pub fn at(now: Timestamp) -> Stage {
+        Stage { now, seed: 0 }
+    }
+
+    /// Splitmix64, a byte of each number.
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut bits = self.seed;
+            bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            *byte = (bits ^ (bits >> 31)) as u8;
+        }
+    }
+}
+
 /// The host's side of one plugin instance.
 pub struct Guest {
     pub(super) growth: Growth,
@@ -44,6 +69,7 @@ pub struct Guest {
     pub(super) call: Call,
     pub(super) state: State,
     pub(super) log: VecDeque<LogLine>,
+    pub(super) stage: Option<Stage>,
 }
 
 /// What belongs to the call that runs.
@@ -127,6 +153,14 @@ impl Guest {
             None => self.state.values.get(key),
         };
         value.map_or(0, |value| (key.len() + value.len()) as isize)
+    }
+
+    pub(super) fn fill_with_chance(&mut self, bytes: &mut [u8]) -> Result<()> {
+        match &mut self.stage {
+            Some(stage) => stage.fill(bytes),
+            None => getrandom::fill(bytes)?,
+        }
+        Ok(())
     }
 
     pub(super) fn keep_line(&mut self, level: &'static str, mut text: String) {
@@ -320,7 +354,7 @@ impl host::Host for Guest {
             bail!("random limit: wanted {len} bytes, may have {}", limits::RANDOM_BYTES);
         }
         let mut bytes = vec![0; len as usize];
-        getrandom::fill(&mut bytes)?;
+        self.fill_with_chance(&mut bytes)?;
         Ok(bytes)
     }
 
@@ -393,6 +427,7 @@ mod tests {
             call: Call::new(None, Timestamp::UNIX_EPOCH),
             state,
             log: VecDeque::new(),
+            stage: None,
         }
     }
 
@@ -410,6 +445,16 @@ mod tests {
         guest.state.apply(&writes);
         assert_eq!(guest.state.bytes, 3);
         assert_eq!(guest.keys(String::new()).unwrap(), ["b"]);
+    }
+
+    #[test]
+    fn chance_on_a_stage_is_that_of_the_sdks_own_tests() {
+        let mut guest = guest(State::default());
+        guest.stage = Some(Stage::at(Timestamp::UNIX_EPOCH));
+        let mut bytes = [0; 4];
+        guest.fill_with_chance(&mut bytes).unwrap();
+        // The first outputs of Splitmix64 with seed 0, of each the lowest byte.
+        assert_eq!(bytes, [175, 244, 79, 236]);
     }
 
     #[test]
