@@ -116,3 +116,17 @@ fn history_and_scan_need_no_sorting() {
         assert!(!plan(&db, sql).iter().any(|step| step.contains("TEMP B-TREE")), "{sql}");
     }
 }
+
+#[test]
+fn a_statement_is_prepared_once_however_often_it_is_bound() {
+    let fixture = Fixture::new();
+    fixture.text(1, "x");
+    let db = fixture.open();
+    let sql = "SELECT ROWID FROM message WHERE associated_message_guid = ?1 AND is_read = ?2 AND date > ?3";
+    let mut statement = db.prepare(sql).unwrap();
+    for value in 0..3 {
+        let found = statement.query_map([value; 3], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(found.count(), 0);
+    }
+    assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+}
