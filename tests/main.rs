@@ -39,6 +39,7 @@ mod policy;
 mod polls;
 mod recipients;
 mod reload;
+mod replay;
 mod rpc;
 mod schema;
 mod socket;

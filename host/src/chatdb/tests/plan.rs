@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Fixture;
 use super::fixture::{DIRECT, START, second};
-use crate::chatdb::{After, Among, ChatDb, History};
+use crate::chatdb::{After, Among, ChatDb, History, Inbound};
 use crate::message::{RowId, TapbackKind};
 
 /// Calls everything that reads messages, on rows that make it use all of its queries.
@@ -21,7 +21,9 @@ fn exercise(db: &ChatDb) {
     db.history(&History::newest(DIRECT, 10)).unwrap();
     for chat in [None, Some(DIRECT)] {
         db.after(&After { since: START, chat, limit: 1, include_reactions: false }).unwrap();
+        db.inbound(&Inbound { after: START, last: RowId(9), chat, limit: 10 }).unwrap();
     }
+    db.first_since(second(0)).unwrap();
     db.accounts().unwrap();
     db.chats(10, true).unwrap();
     db.chats(10, false).unwrap();
