@@ -41,6 +41,7 @@ mod recipients;
 mod reload;
 mod rpc;
 mod schema;
+mod seeing;
 mod socket;
 mod stdio;
 mod tidy;

@@ -19,6 +19,7 @@ mod span;
 pub use span::Span;
 
 pub use journal::Journal;
+pub use keys::nearest;
 
 /// Environment variable that names the configuration file, where `--config` does not.
 pub const CONFIG_VARIABLE: &str = "IMSGD_CONFIG";

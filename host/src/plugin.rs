@@ -5,9 +5,11 @@ mod engine;
 mod guest;
 pub mod limits;
 mod load;
+pub mod log;
+mod times;
 mod wasi;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,9 +20,11 @@ use wasmtime::component::{Instance, Resource};
 use bindings::exports::imsgd::policy::{allowlist, chunking, filter, group, pairing};
 use engine::Budget;
 pub use engine::PluginEngine;
+pub use guest::StoreWrites;
 use guest::{Call, Guest, MessageRep, State};
-pub use guest::{LogLine, StoreWrites};
 pub use load::{COMPONENT_BYTES, Compiled, Refusal, compile, version_of};
+pub use log::{Log, LogLine, Logs};
+pub use times::Times;
 
 use crate::address::Normalizer;
 use crate::policy::{
@@ -37,7 +41,8 @@ pub struct Plugin {
     running: Option<Running>,
     normalizer: Arc<Normalizer>,
     /// The durable state while no instance holds it.
-    parked: Option<(State, VecDeque<LogLine>)>,
+    parked: Option<State>,
+    log: Log,
     /// What answered calls wrote and nobody has committed yet.
     uncommitted: StoreWrites,
     is_dry: bool,
@@ -56,6 +61,7 @@ pub struct Stats {
     pub calls: u64,
     pub failures: u64,
     pub time: Duration,
+    pub times: Times,
     pub last_failure: Option<String>,
 }
 
@@ -87,6 +93,17 @@ pub struct Setup {
 impl Plugin {
     /// Instantiates and configures. An error is the reason why this plugin must not be used, in words.
     pub fn start(engine: &PluginEngine, compiled: Compiled, setup: Setup) -> Result<Plugin, Failure> {
+        let log = Log::new(&setup.name);
+        Plugin::start_with_log(engine, compiled, setup, log)
+    }
+
+    /// The same; what it says goes to `log`, also where it is refused.
+    pub fn start_with_log(
+        engine: &PluginEngine,
+        compiled: Compiled,
+        setup: Setup,
+        log: Log,
+    ) -> Result<Plugin, Failure> {
         let mut plugin = Plugin {
             name: setup.name.into(),
             engine: engine.clone(),
@@ -94,7 +111,8 @@ impl Plugin {
             config: setup.config,
             running: None,
             normalizer: setup.normalizer,
-            parked: Some((State::new(setup.state), VecDeque::new())),
+            parked: Some(State::new(setup.state)),
+            log,
             uncommitted: StoreWrites::new(),
             is_dry: false,
             stats: Stats::default(),
@@ -112,9 +130,14 @@ impl Plugin {
         &self.config
     }
 
-    pub fn log_lines(&self) -> impl Iterator<Item = &LogLine> {
-        let kept = self.running.as_ref().map(|running| &running.store.data().log);
-        kept.or(self.parked.as_ref().map(|(_, log)| log)).into_iter().flatten()
+    /// All that are kept, the oldest first.
+    pub fn log_lines(&self) -> Vec<LogLine> {
+        self.log.last(usize::MAX)
+    }
+
+    /// Linear memory of the instance, in bytes; none where there is no instance.
+    pub fn memory_bytes(&self) -> Option<usize> {
+        self.running.as_ref().map(|running| running.store.data().growth.memory_bytes())
     }
 
     /// Takes what answered calls wrote, to be committed with their verdicts.
@@ -125,21 +148,20 @@ impl Plugin {
     /// Goes back to `state` after a commit failed: the verdicts it belonged to do not stand either.
     pub fn reset_state(&mut self, state: BTreeMap<String, Vec<u8>>) {
         self.uncommitted.clear();
-        let log = self.running.take().map(|running| running.store.into_data().log).unwrap_or_default();
-        self.parked = Some((State::new(state), log));
+        self.running = None;
+        self.parked = Some(State::new(state));
     }
 
-    /// A fresh store and instance, with the state and log of the one before.
+    /// A fresh store and instance, with the state of the one before.
     fn revive(&mut self) -> Result<(), Failure> {
-        let (state, log) = self.parked.take().unwrap_or_default();
+        let state = self.parked.take().unwrap_or_default();
         let guest = Guest {
-            growth: limits::Growth,
+            growth: limits::Growth::default(),
             budget: Budget::of_a_start(),
             normalizer: self.normalizer.clone(),
-            name: self.name.clone(),
             call: Call::new(None, Timestamp::now()),
             state,
-            log,
+            log: self.log.clone(),
         };
         let mut store = Store::new(self.engine.engine(), guest);
         store.limiter(|guest| &mut guest.growth);
@@ -160,8 +182,7 @@ impl Plugin {
             Ok((_, Err(reason))) => Failure(format!("configuration: {}", shortened(reason))),
             Err(error) => Failure(load::cause(&error)),
         };
-        let guest = store.into_data();
-        self.parked = Some((guest.state, guest.log));
+        self.parked = Some(store.into_data().state);
         Err(failure)
     }
 
@@ -187,11 +208,15 @@ impl Plugin {
     ) -> Result<R, Failure> {
         let began = Instant::now();
         let answer = self.call_inner(inbound, ask);
+        let took = began.elapsed();
         self.stats.calls += 1;
-        self.stats.time += began.elapsed();
+        self.stats.time += took;
+        self.stats.times.add(took);
         if let Err(failure) = &answer {
             self.stats.failures += 1;
             self.stats.last_failure = Some(failure.0.clone());
+            let on = inbound.map(|inbound| format!(" on message {}", inbound.message.id.0)).unwrap_or_default();
+            self.log.note("error", format!("failed{on}: {}", failure.0));
         }
         answer
     }
@@ -223,8 +248,7 @@ impl Plugin {
             }
             Err(error) => {
                 // The store of an instance that trapped cannot be entered again.
-                let guest = running.store.into_data();
-                self.parked = Some((guest.state, guest.log));
+                self.parked = Some(running.store.into_data().state);
                 Err(Failure(load::cause(&error)))
             }
         }

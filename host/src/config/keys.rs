@@ -57,7 +57,8 @@ fn in_value(value: &toml::Value, schema: &Value, path: &str) -> Option<Unknown> 
     }
 }
 
-fn nearest<'a>(key: &str, names: impl Iterator<Item = &'a String>) -> Option<String> {
+/// The name that is most like `key`, if any is much like it.
+pub fn nearest<'a>(key: &str, names: impl Iterator<Item = &'a String>) -> Option<String> {
     let scored = names.map(|name| (strsim::jaro_winkler(key, name), name));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 >= ALIKE).then(|| best.1.clone())

@@ -1,7 +1,7 @@
 //! What a plugin may ask of the host: the message in front of it, the time, random bytes, a log and its own store.
 //! Nothing here waits: a call that blocks could not be cut off.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use wasmtime::{Result, bail};
 use super::bindings::imsgd::policy::{host, message, store};
 use super::engine::Budget;
 use super::limits::{self, Growth};
+use super::log::Log;
 use crate::address::Normalizer;
 use crate::message as domain;
 use crate::policy::Inbound;
@@ -26,23 +27,14 @@ pub struct AttachmentRep;
 /// Keys and what they become: a value, or gone.
 pub type StoreWrites = BTreeMap<String, Option<Vec<u8>>>;
 
-/// One line that a plugin logged.
-#[derive(Clone, Debug)]
-pub struct LogLine {
-    pub at: Timestamp,
-    pub level: &'static str,
-    pub text: String,
-}
-
 /// The host's side of one plugin instance.
 pub struct Guest {
     pub(super) growth: Growth,
     pub(super) budget: Budget,
     pub(super) normalizer: Arc<Normalizer>,
-    pub(super) name: Arc<str>,
     pub(super) call: Call,
     pub(super) state: State,
-    pub(super) log: VecDeque<LogLine>,
+    pub(super) log: Log,
 }
 
 /// What belongs to the call that runs.
@@ -124,19 +116,6 @@ impl Guest {
             None => self.state.values.get(key),
         };
         value.map_or(0, |value| (key.len() + value.len()) as isize)
-    }
-
-    pub(super) fn keep_line(&mut self, level: &'static str, mut text: String) {
-        if text.len() > limits::LOG_LINE_BYTES {
-            text.truncate(text.floor_char_boundary(limits::LOG_LINE_BYTES));
-            text.push('…');
-        }
-        if self.log.len() == limits::LOG_LINES {
-            self.log.pop_front();
-        }
-        // Plugins may log what they read, and what they read is private: not at the default level.
-        tracing::debug!(plugin = &*self.name, level, "{text}");
-        self.log.push_back(LogLine { at: Timestamp::now(), level, text });
     }
 }
 
@@ -301,7 +280,7 @@ impl host::Host for Guest {
             host::Level::Warn => "warn",
             host::Level::Error => "error",
         };
-        self.keep_line(level, text);
+        self.log.write(level, text);
         Ok(())
     }
 
@@ -380,13 +359,12 @@ mod tests {
 
     fn guest(state: State) -> Guest {
         Guest {
-            growth: Growth,
+            growth: Growth::default(),
             budget: Budget::of_a_call(),
             normalizer: Arc::new(Normalizer::new("US").unwrap()),
-            name: "test".into(),
             call: Call::new(None, Timestamp::UNIX_EPOCH),
             state,
-            log: VecDeque::new(),
+            log: Log::new("test"),
         }
     }
 
