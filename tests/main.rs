@@ -13,6 +13,7 @@ mod attachments;
 mod chats;
 mod cli;
 mod compatibility;
+mod configuring;
 mod consumers;
 mod contacts;
 mod conversion;

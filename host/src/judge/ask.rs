@@ -40,6 +40,8 @@ pub enum Request {
     /// The owner releases or drops held messages, some at a time.
     ByHand(ByHand, oneshot::Sender<Result<Handled, HandError>>),
     Install(Box<Install>, oneshot::Sender<Installed>),
+    /// What an install would refuse, by the plugin's name. Nothing is put in force.
+    Rehearse(Box<Install>, oneshot::Sender<Vec<(String, String)>>),
     Plugins(oneshot::Sender<Vec<PluginReport>>),
     /// Closes chat.db where its files were replaced: nobody can open them anew before.
     LetGo,
@@ -63,6 +65,6 @@ pub struct StartAt {
 impl Request {
     /// What only the policies can answer, so that it waits until they are in force.
     pub(super) fn needs_policies(&self) -> bool {
-        !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::LetGo)
+        !matches!(self, Request::Install(..) | Request::Rehearse(..) | Request::Plugins(_) | Request::LetGo)
     }
 }
