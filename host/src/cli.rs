@@ -192,6 +192,11 @@ impl Global {
         Overrides { config: self.config.clone(), db: at.db.clone(), socket: at.socket.clone() }
     }
 
+    /// Of the configuration file, which may be wrong.
+    fn path(&self) -> anyhow::Result<PathBuf> {
+        Ok(Config::path(&self.overrides(&Where::default()))?)
+    }
+
     fn load(&self, at: &Where) -> anyhow::Result<Config> {
         Ok(Config::load(&self.overrides(at))?)
     }
