@@ -2,6 +2,7 @@
 # make test     everything; installs what it needs and says so
 # make types    write examples/imsgd.d.ts again, after a change of the protocol
 # make plugins  build plugins/dist again, after a change in plugins/ or wit/
+# make tutorial run docs/first-plugin.md as its reader would; `.ci/tutorial … --write` writes its outputs again
 # make lint     format and clippy
 # make soak     faults, at length, with what they cost
 # make fuzz     ten minutes for each reader of what strangers write; needs cargo-fuzz, nightly Rust and C++
@@ -23,19 +24,21 @@ POLICIES = allowlist pairing group chunking guests/hostile
 EXAMPLES = quiet-hours keyword-router one-time-codes spam-score openclaw-rules
 FUZZ = body summary poll lines
 FUZZ_SECONDS ?= 600
+# The kinds of `imsgd plugin new`.
+KINDS = allowlist pairing group filter chunking
 # What the tests saw a daemon say.
 RECORDED = $(CARGO_TARGET_DIR)/recorded
 
 # What is compiled in plugins/ and for it has its own folder.
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
-.PHONY: demo test toolchain lint host contract policies fresh examples languages types plugins soak fuzz man bench macos
+.PHONY: demo test toolchain lint host contract policies fresh examples languages tutorial types plugins soak fuzz man bench macos
 .NOTPARALLEL:
 
 demo:
 	cargo run --locked -- demo
 
-test: toolchain lint host contract policies fresh examples languages
+test: toolchain lint host contract policies fresh examples languages tutorial
 	@echo "make test: everything passed"
 
 toolchain:
@@ -99,6 +102,16 @@ examples:
 languages:
 	cargo build --locked
 	$(IN_WASM) .ci/languages $(IMSGD) $(WASM_TARGET_DIR)/languages
+
+# And what each kind of policy begins with.
+tutorial:
+	cargo build --locked
+	mkdir -p $(FRESH)/templates
+	set -e; for kind in $(KINDS); do \
+		$(IN_WASM) $(IMSGD) plugin build plugins/templates/$$kind --out $(FRESH)/templates/$$kind.wasm; \
+		$(IMSGD) plugin test $(FRESH)/templates/$$kind.wasm plugins/templates/$$kind/cases.toml; \
+	done
+	$(IN_WASM) .ci/tutorial $(IMSGD) docs/first-plugin.md
 
 plugins:
 	cargo build --locked

@@ -245,11 +245,39 @@ export interface Methods {
     result: Plugins;
   };
   /**
+   * The last lines of one policy's log: what it wrote, and how it failed. Messages may be quoted in them.
+   */
+  "plugins.log": {
+    params: PluginsLogParams;
+    result: PluginLog;
+  };
+  /**
+   * From now on tells of each line of one policy's log. `watch.unsubscribe` ends it.
+   */
+  "plugins.follow": {
+    params: PluginsFollowParams;
+    result: Subscribed;
+  };
+  /**
    * Reads configuration and plugins anew, now.
    */
   "plugins.reload": {
     params: Record<string, never>;
     result: Reloaded;
+  };
+  /**
+   * What other policies would have decided about the messages of the past, beside what is in force. Sends nothing and keeps nothing; one at a time.
+   */
+  "policy.replay": {
+    params: PolicyReplayParams;
+    result: Replay;
+  };
+  /**
+   * Ends the replay that runs, which is answered with what it has so far.
+   */
+  "policy.replay_stop": {
+    params: Record<string, never>;
+    result: ReplayStopped;
   };
   /**
    * The owner's accounts, as chats name them.
@@ -562,7 +590,23 @@ export interface Plugin {
    */
   mean_us: number;
   /**
-   * The last lines that it wrote.
+   * Microseconds that half of the calls stayed within, to an eighth. Absent before the first.
+   */
+  p50_us?: number;
+  /**
+   * The same of 99 in a hundred.
+   */
+  p99_us?: number;
+  /**
+   * Messages that are held now because of it: it failed on them, or wants their senders to introduce themselves.
+   */
+  held: number;
+  /**
+   * Bytes of memory that its instance has. Absent where it has none.
+   */
+  memory_bytes?: number;
+  /**
+   * The last few lines of its log; `plugins.log` has more.
    */
   log: PluginLogLine[];
   version?: string;
@@ -578,11 +622,19 @@ export interface Plugin {
   last_failure?: string;
 }
 /**
- * A line that a policy wrote.
+ * A line of a policy's log.
  */
 export interface PluginLogLine {
+  /**
+   * Counts the lines of all policies since imsgd was started: later lines have greater numbers.
+   */
+  number: number;
   at: string;
-  level: string;
+  /**
+   * Who wrote it. `imsgd` tells of failures, refusals, and of versions that come into force.
+   */
+  by: "plugin" | "imsgd";
+  level: "debug" | "info" | "warn" | "error";
   text: string;
 }
 /**
@@ -2065,6 +2117,35 @@ export interface Plugins {
   plugins: Plugin[];
 }
 /**
+ * Parameters of `plugins.log`.
+ */
+export interface PluginsLogParams {
+  /**
+   * Which policy, as `plugins.list` names it.
+   */
+  name: string;
+  /**
+   * How many of the last lines. Default: 100. At least 1. At most 100.
+   */
+  limit?: number;
+}
+/**
+ * The log of one policy, the oldest line first.
+ */
+export interface PluginLog {
+  name: string;
+  lines: PluginLogLine[];
+}
+/**
+ * Parameters of `plugins.follow`.
+ */
+export interface PluginsFollowParams {
+  /**
+   * Which policy, as `plugins.list` names it.
+   */
+  name: string;
+}
+/**
  * What reading configuration and plugins anew has changed.
  */
 export interface Reloaded {
@@ -2082,6 +2163,229 @@ export interface Reloaded {
 export interface RefusedPlugin {
   name: string;
   reason: string;
+}
+/**
+ * Parameters of `policy.replay`.
+ */
+export interface PolicyReplayParams {
+  /**
+   * The candidate: a component in base64, as long as a line may be. It takes the place of the plugin of its name.
+   */
+  plugin?: string;
+  /**
+   * Instead: the path of a component where the daemon runs.
+   */
+  plugin_path?: string;
+  /**
+   * The name of that plugin. Absent: that of the file, without its extension.
+   */
+  name?: string;
+  /**
+   * The candidate: the text of a whole configuration file, as if it were in force.
+   */
+  config?: string;
+  /**
+   * Only messages that were not sent before this time.
+   */
+  since?: string;
+  /**
+   * Only messages that were sent before this time.
+   */
+  until?: string;
+  /**
+   * Only this chat, by its row. Absent: all chats. At least 1.
+   */
+  chat_id?: number;
+  /**
+   * Examples of each change at most. Default: 3. At least 0. At most 50.
+   */
+  examples?: number;
+  /**
+   * Senders at most, and as many chats. Default: 20. At least 1. At most 1000.
+   */
+  limit?: number;
+}
+/**
+ * What a candidate would have decided otherwise than what is in force.
+ */
+export interface Replay {
+  /**
+   * Messages that both sides have judged.
+   */
+  judged: number;
+  same: number;
+  different: number;
+  /**
+   * It was told to stop before all was judged: what follows is of the oldest part.
+   */
+  stopped_early: boolean;
+  /**
+   * When the first and the last of these messages were sent. Absent where there was none.
+   */
+  first_at?: string;
+  last_at?: string;
+  took_ms: number;
+  /**
+   * Judged by both sides within a second.
+   */
+  messages_per_second: number;
+  present: ReplaySide;
+  candidate: ReplaySide;
+  changes: ReplayChanges;
+  /**
+   * Those of whom most is different, the most first.
+   */
+  senders: ReplaySender[];
+  /**
+   * How many there are in all.
+   */
+  senders_different: number;
+  chats: ReplayChat[];
+  chats_different: number;
+  /**
+   * The newest ones of each change, of as many senders as there are.
+   */
+  examples: ReplayExample[];
+}
+/**
+ * One set of policies.
+ */
+export interface ReplaySide {
+  verdicts: ReplayVerdicts;
+  /**
+   * In the order in which they are asked.
+   */
+  policies: ReplayPolicy[];
+}
+/**
+ * What became of how many messages.
+ */
+export interface ReplayVerdicts {
+  delivered: number;
+  observed: number;
+  /**
+   * Of strangers who wait to be let in.
+   */
+  held: number;
+  /**
+   * Held because a policy failed.
+   */
+  failed: number;
+  rejected: number;
+  dropped: number;
+}
+/**
+ * What one policy cost.
+ */
+export interface ReplayPolicy {
+  name: string;
+  /**
+   * Empty where it could not be loaded.
+   */
+  version: string;
+  /**
+   * How often this side asked it.
+   */
+  calls: number;
+  failures: number;
+  last_failure?: string;
+  /**
+   * It is the same on both sides and was asked once for both: its times are those of both.
+   */
+  shared: boolean;
+  /**
+   * Microseconds for a call; the quantiles are at most an eighth too much.
+   */
+  mean_us: number;
+  p50_us: number;
+  p99_us: number;
+  total_ms: number;
+}
+/**
+ * How many messages the candidate treats otherwise, by what it does with them.
+ */
+export interface ReplayChanges {
+  admitted: number;
+  observed: number;
+  held: number;
+  /**
+   * Held because a policy failed.
+   */
+  failed: number;
+  rejected: number;
+  dropped: number;
+  /**
+   * Delivered by both, to different routes.
+   */
+  routed: number;
+  /**
+   * Delivered by both to the same route, with other labels.
+   */
+  labelled: number;
+  /**
+   * Rejected or dropped by both, for another reason.
+   */
+  reason: number;
+}
+/**
+ * What is different for one sender.
+ */
+export interface ReplaySender {
+  sender: string;
+  sender_name?: string;
+  different: number;
+  changes: ReplayChanges;
+}
+/**
+ * What is different in one chat.
+ */
+export interface ReplayChat {
+  chat_id: number;
+  chat_name: string;
+  is_group: boolean;
+  different: number;
+  changes: ReplayChanges;
+}
+/**
+ * A message of which the two sides think differently.
+ */
+export interface ReplayExample {
+  change: "admitted" | "observed" | "held" | "failed" | "rejected" | "dropped" | "routed" | "labelled" | "reason";
+  id: number;
+  guid: string;
+  chat_id: number;
+  sender: string;
+  sender_name?: string;
+  created_at: string;
+  /**
+   * Its beginning.
+   */
+  text: string;
+  present: ReplayVerdict;
+  candidate: ReplayVerdict;
+}
+/**
+ * What one side decided.
+ */
+export interface ReplayVerdict {
+  verdict: "delivered" | "observed" | "held" | "rejected" | "dropped";
+  reason?: string;
+  /**
+   * Absent where no policy had an opinion.
+   */
+  decided_by?: Decider;
+  route?: string;
+  labels: string[];
+}
+/**
+ * What `policy.replay_stop` has done.
+ */
+export interface ReplayStopped {
+  ok: boolean;
+  /**
+   * Was there one? It is answered with what it has so far.
+   */
+  stopped: boolean;
 }
 /**
  * The owner's accounts, the one with the most chats first.
@@ -2244,6 +2548,18 @@ export interface Notifications {
    */
   "journal.missed": JournalMissed;
   /**
+   * How far `policy.replay` has come, before its answer.
+   */
+  "policy.replay.progress": ReplayProgress;
+  /**
+   * A line of a policy's log. Messages may be quoted in it.
+   */
+  "plugin.log": PluginLogNotification;
+  /**
+   * The client read too slowly and missed lines. The subscription goes on; `plugins.log` has those that are kept.
+   */
+  "plugin.log.missed": PluginLogMissed;
+  /**
    * The stream broke off. This is the last of the subscription.
    */
   error: StreamError;
@@ -2326,6 +2642,49 @@ export interface JournalMissed {
   subscription: number;
   /**
    * How many verdicts.
+   */
+  missed: number;
+}
+/**
+ * Notification `policy.replay.progress`, several within a second.
+ */
+export interface ReplayProgress {
+  /**
+   * The id of the request.
+   */
+  request: {
+    [k: string]: unknown | undefined;
+  };
+  /**
+   * Row numbers that are behind it, and that there are in all, with those of the owner's own messages.
+   */
+  rows: number;
+  rows_in_all: number;
+  judged: number;
+  different: number;
+  /**
+   * Messages that the candidate holds because one of its policies failed.
+   */
+  failed: number;
+}
+/**
+ * Notification `plugin.log`.
+ */
+export interface PluginLogNotification {
+  subscription: number;
+  /**
+   * The name of the policy.
+   */
+  plugin: string;
+  line: PluginLogLine;
+}
+/**
+ * Notification `plugin.log.missed`: the client read too slowly. `plugins.log` has what is kept of it.
+ */
+export interface PluginLogMissed {
+  subscription: number;
+  /**
+   * How many lines, of all policies together.
    */
   missed: number;
 }

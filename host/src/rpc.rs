@@ -14,14 +14,16 @@ mod attachments;
 mod background;
 mod chats;
 mod consumers;
+pub mod feed;
 mod held;
 pub mod journal;
 mod local;
 mod messages;
 mod outbox;
 mod pairing;
-mod plugins;
+pub mod plugins;
 mod react;
+pub mod replay;
 mod send;
 mod send_status;
 mod stats;
@@ -44,8 +46,10 @@ use crate::config::Config;
 use crate::consumers::Consumers;
 use crate::judge;
 use crate::outbox as sending;
+use crate::plugin::Logs;
 use crate::readers::Readers;
 use crate::reload::Reloader;
+use crate::replay::Replays;
 use crate::state;
 use crate::subscription::Hub;
 use error::RpcError;
@@ -66,7 +70,9 @@ pub struct Service {
     pub judge: mpsc::Sender<judge::Request>,
     pub outbox: mpsc::Sender<sending::Job>,
     pub switch: Arc<sending::switch::Switch>,
+    pub logs: Arc<Logs>,
     pub reloader: Reloader,
+    pub replays: Arc<Replays>,
     pub stats: Arc<judge::Stats>,
     /// Places of subscriptions, over all connections.
     pub subscriptions: Arc<Semaphore>,
@@ -215,9 +221,22 @@ const METHODS: &[Method] = &[
     Method::new("plugins.list", Lane::Read, &[])
         .gives::<wire::plugins::Plugins<'_>>()
         .about("The policies, in the order in which they are asked."),
+    Method::new("plugins.log", Lane::Read, plugins::LOG)
+        .gives::<wire::plugins::PluginLog<'_>>()
+        .about("The last lines of one policy's log: what it wrote, and how it failed. Messages may be quoted in them."),
+    Method::new("plugins.follow", Lane::Control, plugins::FOLLOW)
+        .gives::<wire::watch::Subscribed>()
+        .about("From now on tells of each line of one policy's log. `watch.unsubscribe` ends it."),
     Method::new("plugins.reload", Lane::Mutation, &[])
         .gives::<wire::plugins::Reloaded<'_>>()
         .about("Reads configuration and plugins anew, now."),
+    Method::of_database(replay::METHOD, Lane::Read, replay::REPLAY).gives::<wire::replay::Replay<'_>>().about(
+        "What other policies would have decided about the messages of the past, beside what is in force. Sends \
+             nothing and keeps nothing; one at a time.",
+    ),
+    Method::new("policy.replay_stop", Lane::Control, &[])
+        .gives::<wire::replay::ReplayStopped>()
+        .about("Ends the replay that runs, which is answered with what it has so far."),
     Method::of_database("accounts.list", Lane::Read, &[])
         .gives::<wire::local::Accounts<'_>>()
         .about("The owner's accounts, as chats name them."),
@@ -317,7 +336,9 @@ impl Service {
             "outbox.resume" => outbox::resume(self).await,
             "journal.list" => journal::feed::list(self, &params).await,
             "plugins.list" => plugins::list(self).await,
+            "plugins.log" => plugins::log(self, &params),
             "plugins.reload" => plugins::reload(self).await,
+            "policy.replay_stop" => replay::stop(self),
             "rpc.discover" => answer(&discover::document()),
             _ => read_with(&self.readers, &self.files, method, params).await,
         }

@@ -1,7 +1,7 @@
 //! `imsgd plugin build`: from a policy's crate to a component that a daemon takes.
 
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -42,6 +42,7 @@ impl Build {
             }
             false => asked(question),
         };
+        let out = out.strip_prefix(".").map(Path::to_owned).unwrap_or(out);
         let built = author::build_with(&self.folder, &out, &mut |line| say(line), &mut consent)?;
         if global.json {
             print(&format!("{}\n", check::json(&built.path, &built.inspection)));
@@ -56,7 +57,7 @@ impl Build {
             print(&format!("  imsgd plugin test {file} {}\n", cases.display()));
         }
         let plugins = global.load(&Where::default()).map(|config| config.plugins_dir().display().to_string());
-        print(&format!("  cp {file} {}\n", plugins.unwrap_or_else(|_| "PLUGINS".to_owned())));
+        print(&format!("  cp {file} {}/\n", plugins.unwrap_or_else(|_| "PLUGINS".to_owned())));
         Ok(ExitCode::SUCCESS)
     }
 }
