@@ -170,6 +170,10 @@ impl Guest {
         }
         if let Some(at) = text.find(panic::SIGN) {
             self.call.panic = Some(text[at..].to_owned());
+        } else if let Some(panic) = self.call.panic.as_mut().filter(|panic| panic.ends_with(':')) {
+            // By way of stderr, a panic comes line by line.
+            panic.push('\n');
+            panic.push_str(&text);
         }
         if self.log.len() == limits::LOG_LINES {
             self.log.pop_front();
@@ -428,6 +432,17 @@ mod tests {
             state,
             log: VecDeque::new(),
             stage: None,
+        }
+    }
+
+    #[test]
+    fn a_panic_is_known_from_one_line_of_the_log_or_from_two_of_stderr() {
+        for lines in
+            [&["panicked at src/lib.rs:1:2:\nno"][..], &["thread 'main' panicked at src/lib.rs:1:2:", "no", "note"]]
+        {
+            let mut guest = guest(State::default());
+            lines.iter().for_each(|line| guest.keep_line("error", (*line).to_owned()));
+            assert_eq!(guest.call.panic.as_deref(), Some("panicked at src/lib.rs:1:2:\nno"), "{lines:?}");
         }
     }
 
