@@ -43,6 +43,7 @@ mod policy;
 mod polls;
 mod recipients;
 mod reload;
+mod replay;
 mod rpc;
 mod schema;
 mod socket;

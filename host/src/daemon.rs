@@ -221,6 +221,7 @@ impl Daemon {
             outbox: jobs,
             switch,
             reloader,
+            replays: Arc::default(),
             stats,
             subscriptions,
             lost,
@@ -239,6 +240,7 @@ impl Daemon {
         let _ = self.stop.send(true);
         let Daemon { service, outbox, judge, .. } = self;
         service.hub.stop();
+        service.replays.close();
         let all = async {
             // Who is served may wait for a conversion.
             tokio::join!(serving, service.files.stop());

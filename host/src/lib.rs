@@ -32,6 +32,7 @@ pub mod judge;
 pub mod plugin;
 pub mod policy;
 pub mod reload;
+pub mod replay;
 pub mod roster;
 pub mod state;
 

@@ -38,6 +38,12 @@ impl Roster {
         Roster { engine, compiled: HashMap::new() }
     }
 
+    /// With what is compiled already.
+    pub fn knowing(engine: PluginEngine, known: impl IntoIterator<Item = Compiled>) -> Roster {
+        let known = known.into_iter().map(|compiled| (compiled.version.clone(), Ok(compiled)));
+        Roster { engine, compiled: known.collect() }
+    }
+
     /// Reads all files and compiles what is new. Takes as long as compiling does.
     pub fn survey(&mut self, config: &Config) -> Vec<Candidate> {
         let found = find(config);

@@ -22,6 +22,7 @@ mod outbox;
 mod pairing;
 mod plugins;
 mod react;
+pub mod replay;
 mod send;
 mod send_status;
 mod stats;
@@ -46,6 +47,7 @@ use crate::judge;
 use crate::outbox as sending;
 use crate::readers::Readers;
 use crate::reload::Reloader;
+use crate::replay::Replays;
 use crate::state;
 use crate::subscription::Hub;
 use error::RpcError;
@@ -67,6 +69,7 @@ pub struct Service {
     pub outbox: mpsc::Sender<sending::Job>,
     pub switch: Arc<sending::switch::Switch>,
     pub reloader: Reloader,
+    pub replays: Arc<Replays>,
     pub stats: Arc<judge::Stats>,
     /// Places of subscriptions, over all connections.
     pub subscriptions: Arc<Semaphore>,
@@ -218,6 +221,13 @@ const METHODS: &[Method] = &[
     Method::new("plugins.reload", Lane::Mutation, &[])
         .gives::<wire::plugins::Reloaded<'_>>()
         .about("Reads configuration and plugins anew, now."),
+    Method::of_database(replay::METHOD, Lane::Read, replay::REPLAY).gives::<wire::replay::Replay<'_>>().about(
+        "What other policies would have decided about the messages of the past, beside what is in force. Sends \
+             nothing and keeps nothing; one at a time.",
+    ),
+    Method::new("policy.replay_stop", Lane::Control, &[])
+        .gives::<wire::replay::ReplayStopped>()
+        .about("Ends the replay that runs, which is answered with what it has so far."),
     Method::of_database("accounts.list", Lane::Read, &[])
         .gives::<wire::local::Accounts<'_>>()
         .about("The owner's accounts, as chats name them."),
@@ -318,6 +328,7 @@ impl Service {
             "journal.list" => journal::feed::list(self, &params).await,
             "plugins.list" => plugins::list(self).await,
             "plugins.reload" => plugins::reload(self).await,
+            "policy.replay_stop" => replay::stop(self),
             "rpc.discover" => answer(&discover::document()),
             _ => read_with(&self.readers, &self.files, method, params).await,
         }

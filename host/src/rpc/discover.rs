@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::param::{Default, Kind, Param};
 use super::wire::error::{DatabaseUnavailable, DeliveryFailure};
 use super::wire::journal::{JournalNotification, Missed};
+use super::wire::replay::ReplayProgress;
 use super::wire::watch::{MessageNotification, Overflow, StreamError, StreamReset, UpdateNotification};
 use super::{METHODS, Method};
 
@@ -53,6 +54,10 @@ const SENT: &[Notification] = &[
     Notification::new::<Missed>(
         "journal.missed",
         "The client read too slowly and missed verdicts. The subscription goes on; `journal.list` has them.",
+    ),
+    Notification::new::<ReplayProgress<'_>>(
+        "policy.replay.progress",
+        "How far `policy.replay` has come, before its answer.",
     ),
     Notification::new::<StreamError>("error", "The stream broke off. This is the last of the subscription."),
 ];
