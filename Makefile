@@ -112,6 +112,7 @@ tutorial:
 		$(IMSGD) plugin test $(FRESH)/templates/$$kind.wasm plugins/templates/$$kind/cases.toml; \
 	done
 	$(IN_WASM) .ci/tutorial $(IMSGD) docs/first-plugin.md
+	$(IN_WASM) .ci/tutorial $(IMSGD) tests/console/build.md
 
 plugins:
 	cargo build --locked

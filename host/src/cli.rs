@@ -114,7 +114,7 @@ enum Command {
     /// See what is held, and let it through or not
     Held(held::Held),
     Journal(journal::Journal),
-    /// See and reload plugins
+    /// Make, check, see and reload plugins
     Plugin(plugin::Plugin),
     /// Try policies before they are in force
     Policy(policy::Policy),
