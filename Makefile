@@ -32,13 +32,13 @@ RECORDED = $(CARGO_TARGET_DIR)/recorded
 # What is compiled in plugins/ and for it has its own folder.
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
-.PHONY: demo test toolchain lint host contract policies fresh examples tutorial types plugins soak fuzz man bench macos
+.PHONY: demo test toolchain lint host contract policies fresh examples tutorial dev types plugins soak fuzz man bench macos
 .NOTPARALLEL:
 
 demo:
 	cargo run --locked -- demo
 
-test: toolchain lint host contract policies fresh examples tutorial
+test: toolchain lint host contract policies fresh examples tutorial dev
 	@echo "make test: everything passed"
 
 toolchain:
@@ -104,6 +104,11 @@ tutorial:
 		$(IMSGD) plugin test $(FRESH)/templates/$$kind.wasm plugins/templates/$$kind/cases.toml; \
 	done
 	$(IN_WASM) .ci/tutorial $(IMSGD) docs/first-plugin.md
+
+# `imsgd plugin dev`, while the source changes.
+dev:
+	cargo build --locked
+	$(IN_WASM) .ci/dev $(IMSGD)
 
 plugins:
 	cargo build --locked

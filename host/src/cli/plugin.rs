@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod dev;
 mod new;
 mod sdk;
 mod test;
@@ -41,6 +42,7 @@ enum Action {
     /// Give a policy's crate the SDK of this imsgd
     Sdk(sdk::Sdk),
     Test(test::Test),
+    Dev(dev::Dev),
 }
 
 impl Plugin {
@@ -53,6 +55,7 @@ impl Plugin {
             Action::Check(check) => check.run(global),
             Action::Sdk(sdk) => sdk.run(),
             Action::Test(test) => test.run(global),
+            Action::Dev(dev) => dev.run(global),
         }
     }
 }
