@@ -32,13 +32,13 @@ RECORDED = $(CARGO_TARGET_DIR)/recorded
 # What is compiled in plugins/ and for it has its own folder.
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
-.PHONY: demo test toolchain lint host contract policies fresh examples languages tutorial types plugins soak fuzz man bench macos
+.PHONY: demo test toolchain lint host contract policies fresh examples languages tutorial dev types plugins soak fuzz man bench macos
 .NOTPARALLEL:
 
 demo:
 	cargo run --locked -- demo
 
-test: toolchain lint host contract policies fresh examples languages tutorial
+test: toolchain lint host contract policies fresh examples languages tutorial dev
 	@echo "make test: everything passed"
 
 toolchain:
@@ -113,6 +113,11 @@ tutorial:
 	done
 	$(IN_WASM) .ci/tutorial $(IMSGD) docs/first-plugin.md
 	$(IN_WASM) .ci/tutorial $(IMSGD) tests/console/build.md
+
+# `imsgd plugin dev`, while the source changes.
+dev:
+	cargo build --locked
+	$(IN_WASM) .ci/dev $(IMSGD)
 
 plugins:
 	cargo build --locked

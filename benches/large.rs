@@ -34,14 +34,48 @@ pub fn run(report: &mut Report) -> Result<()> {
         report.row(Row::value("memory of the daemon, most (RSS)", format!("{} MiB", most / 1024)));
         report.row(Row::value("memory of the daemon, before the first request", format!("{} MiB", idle / 1024)));
     }
+    report.section(
+        "Policy replay",
+        &format!(
+            "`policy.replay` over the same {} messages, by the daemon, against a configuration that admits all groups. The \
+             allowlist is the same on both sides, `group` is asked twice. Own messages and tapbacks are passed over and \
+             not judged.",
+            LARGE.1
+        ),
+    );
+    for (what, value) in replayed(&large.replay, LARGE.1) {
+        report.row(Row::value(what, value));
+    }
+    if let Some((most, _)) = large.peak_with_replay {
+        report.row(Row::value("memory of the daemon, most (RSS)", format!("{} MiB", most / 1024)));
+    }
     Ok(())
+}
+
+/// What a replay's answer says of `messages` rows.
+fn replayed(answer: &Value, messages: usize) -> Vec<(&'static str, String)> {
+    let number = |key: &str| answer[key].as_u64().unwrap_or_default();
+    let seconds = number("took_ms") as f64 / 1e3;
+    vec![
+        ("time", format!("{seconds:.1} s")),
+        ("messages of the database a second", format!("{:.0}", messages as f64 / seconds.max(1e-9))),
+        ("messages that both sides judged", number("judged").to_string()),
+        ("of these a second", number("messages_per_second").to_string()),
+        ("decided otherwise", number("different").to_string()),
+    ]
 }
 
 struct Measured {
     times: Vec<(&'static str, Times)>,
     idle: Option<(u64, u64)>,
     peak: Option<(u64, u64)>,
+    replay: Value,
+    peak_with_replay: Option<(u64, u64)>,
 }
+
+/// In force is that nobody is heard in a group.
+const CANDIDATE: &str =
+    "[policy]\nallow_from = ['*']\ndm_policy = 'open'\n[policy.groups.'*']\nrequire_mention = false\n";
 
 fn all((chats, messages): (usize, usize)) -> Result<Measured> {
     eprintln!("measuring {messages} messages in {chats} chats");
@@ -69,8 +103,10 @@ fn all((chats, messages): (usize, usize)) -> Result<Measured> {
         ("messages.stats, all messages", calls(&mut client, "messages.stats", &[json!({"time_zone": "UTC"})])?),
     ];
     let peak = server.memory();
+    let replay = client.call("policy.replay", json!({"config": CANDIDATE}))?;
+    let peak_with_replay = server.memory();
     times.push(("chats --limit 1 --json, a process of its own", commands(&server)?));
-    Ok(Measured { times, idle, peak })
+    Ok(Measured { times, idle, peak, replay, peak_with_replay })
 }
 
 fn calls(client: &mut Client, method: &str, requests: &[Value]) -> Result<Times> {

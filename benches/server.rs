@@ -95,12 +95,15 @@ pub struct Client {
 }
 
 impl Client {
-    /// The line of the answer, unread: what reading it costs is the client's.
+    /// The line of the answer, unread: what reading it costs is the client's. Notifications before it are passed over.
     pub fn ask(&mut self, method: &str, params: &Value) -> Result<String> {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         self.writer.write_all(format!("{request}\n").as_bytes())?;
         let mut line = String::new();
-        self.reader.read_line(&mut line)?;
+        while line.is_empty() || line.starts_with(r#"{"jsonrpc":"2.0","method""#) {
+            line.clear();
+            ensure!(self.reader.read_line(&mut line)? > 0, "{method}: the daemon has ended");
+        }
         ensure!(!line.contains("\"error\":{"), "{method} {params}: {line}");
         Ok(line)
     }

@@ -266,6 +266,20 @@ export interface Methods {
     result: Reloaded;
   };
   /**
+   * What other policies would have decided about the messages of the past, beside what is in force. Sends nothing and keeps nothing; one at a time.
+   */
+  "policy.replay": {
+    params: PolicyReplayParams;
+    result: Replay;
+  };
+  /**
+   * Ends the replay that runs, which is answered with what it has so far.
+   */
+  "policy.replay_stop": {
+    params: Record<string, never>;
+    result: ReplayStopped;
+  };
+  /**
    * What the configuration file says of a key, or all that it says.
    */
   "config.get": {
@@ -2186,6 +2200,229 @@ export interface RefusedPlugin {
   reason: string;
 }
 /**
+ * Parameters of `policy.replay`.
+ */
+export interface PolicyReplayParams {
+  /**
+   * The candidate: a component in base64, as long as a line may be. It takes the place of the plugin of its name.
+   */
+  plugin?: string;
+  /**
+   * Instead: the path of a component where the daemon runs.
+   */
+  plugin_path?: string;
+  /**
+   * The name of that plugin. Absent: that of the file, without its extension.
+   */
+  name?: string;
+  /**
+   * The candidate: the text of a whole configuration file, as if it were in force.
+   */
+  config?: string;
+  /**
+   * Only messages that were not sent before this time.
+   */
+  since?: string;
+  /**
+   * Only messages that were sent before this time.
+   */
+  until?: string;
+  /**
+   * Only this chat, by its row. Absent: all chats. At least 1.
+   */
+  chat_id?: number;
+  /**
+   * Examples of each change at most. Default: 3. At least 0. At most 50.
+   */
+  examples?: number;
+  /**
+   * Senders at most, and as many chats. Default: 20. At least 1. At most 1000.
+   */
+  limit?: number;
+}
+/**
+ * What a candidate would have decided otherwise than what is in force.
+ */
+export interface Replay {
+  /**
+   * Messages that both sides have judged.
+   */
+  judged: number;
+  same: number;
+  different: number;
+  /**
+   * It was told to stop before all was judged: what follows is of the oldest part.
+   */
+  stopped_early: boolean;
+  /**
+   * When the first and the last of these messages were sent. Absent where there was none.
+   */
+  first_at?: string;
+  last_at?: string;
+  took_ms: number;
+  /**
+   * Judged by both sides within a second.
+   */
+  messages_per_second: number;
+  present: ReplaySide;
+  candidate: ReplaySide;
+  changes: ReplayChanges;
+  /**
+   * Those of whom most is different, the most first.
+   */
+  senders: ReplaySender[];
+  /**
+   * How many there are in all.
+   */
+  senders_different: number;
+  chats: ReplayChat[];
+  chats_different: number;
+  /**
+   * The newest ones of each change, of as many senders as there are.
+   */
+  examples: ReplayExample[];
+}
+/**
+ * One set of policies.
+ */
+export interface ReplaySide {
+  verdicts: ReplayVerdicts;
+  /**
+   * In the order in which they are asked.
+   */
+  policies: ReplayPolicy[];
+}
+/**
+ * What became of how many messages.
+ */
+export interface ReplayVerdicts {
+  delivered: number;
+  observed: number;
+  /**
+   * Of strangers who wait to be let in.
+   */
+  held: number;
+  /**
+   * Held because a policy failed.
+   */
+  failed: number;
+  rejected: number;
+  dropped: number;
+}
+/**
+ * What one policy cost.
+ */
+export interface ReplayPolicy {
+  name: string;
+  /**
+   * Empty where it could not be loaded.
+   */
+  version: string;
+  /**
+   * How often this side asked it.
+   */
+  calls: number;
+  failures: number;
+  last_failure?: string;
+  /**
+   * It is the same on both sides and was asked once for both: its times are those of both.
+   */
+  shared: boolean;
+  /**
+   * Microseconds for a call; the quantiles are at most an eighth too much.
+   */
+  mean_us: number;
+  p50_us: number;
+  p99_us: number;
+  total_ms: number;
+}
+/**
+ * How many messages the candidate treats otherwise, by what it does with them.
+ */
+export interface ReplayChanges {
+  admitted: number;
+  observed: number;
+  held: number;
+  /**
+   * Held because a policy failed.
+   */
+  failed: number;
+  rejected: number;
+  dropped: number;
+  /**
+   * Delivered by both, to different routes.
+   */
+  routed: number;
+  /**
+   * Delivered by both to the same route, with other labels.
+   */
+  labelled: number;
+  /**
+   * Rejected or dropped by both, for another reason.
+   */
+  reason: number;
+}
+/**
+ * What is different for one sender.
+ */
+export interface ReplaySender {
+  sender: string;
+  sender_name?: string;
+  different: number;
+  changes: ReplayChanges;
+}
+/**
+ * What is different in one chat.
+ */
+export interface ReplayChat {
+  chat_id: number;
+  chat_name: string;
+  is_group: boolean;
+  different: number;
+  changes: ReplayChanges;
+}
+/**
+ * A message of which the two sides think differently.
+ */
+export interface ReplayExample {
+  change: "admitted" | "observed" | "held" | "failed" | "rejected" | "dropped" | "routed" | "labelled" | "reason";
+  id: number;
+  guid: string;
+  chat_id: number;
+  sender: string;
+  sender_name?: string;
+  created_at: string;
+  /**
+   * Its beginning.
+   */
+  text: string;
+  present: ReplayVerdict;
+  candidate: ReplayVerdict;
+}
+/**
+ * What one side decided.
+ */
+export interface ReplayVerdict {
+  verdict: "delivered" | "observed" | "held" | "rejected" | "dropped";
+  reason?: string;
+  /**
+   * Absent where no policy had an opinion.
+   */
+  decided_by?: Decider;
+  route?: string;
+  labels: string[];
+}
+/**
+ * What `policy.replay_stop` has done.
+ */
+export interface ReplayStopped {
+  ok: boolean;
+  /**
+   * Was there one? It is answered with what it has so far.
+   */
+  stopped: boolean;
+}
+/**
  * Parameters of `config.get`.
  */
 export interface ConfigGetParams {
@@ -2452,6 +2689,10 @@ export interface Notifications {
    */
   "journal.missed": JournalMissed;
   /**
+   * How far `policy.replay` has come, before its answer.
+   */
+  "policy.replay.progress": ReplayProgress;
+  /**
    * A line of a policy's log. Messages may be quoted in it.
    */
   "plugin.log": PluginLogNotification;
@@ -2544,6 +2785,28 @@ export interface JournalMissed {
    * How many verdicts.
    */
   missed: number;
+}
+/**
+ * Notification `policy.replay.progress`, several within a second.
+ */
+export interface ReplayProgress {
+  /**
+   * The id of the request.
+   */
+  request: {
+    [k: string]: unknown | undefined;
+  };
+  /**
+   * Row numbers that are behind it, and that there are in all, with those of the owner's own messages.
+   */
+  rows: number;
+  rows_in_all: number;
+  judged: number;
+  different: number;
+  /**
+   * Messages that the candidate holds because one of its policies failed.
+   */
+  failed: number;
 }
 /**
  * Notification `plugin.log`.

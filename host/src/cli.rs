@@ -56,7 +56,7 @@ struct Cli {
 }
 
 /// Options that every command takes.
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[command(next_help_heading = "Options of every command")]
 struct Global {
     /// Use this configuration file

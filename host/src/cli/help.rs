@@ -9,7 +9,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Begin here", &["demo", "status", "doctor", "serve", "rpc"]),
     ("Read", &["chats", "history", "search", "watch", "group", "attachments", "scheduled", "stats", "chat-background"]),
     ("Write", &["send", "react", "outbox"]),
-    ("Decide who gets through", &["pairing", "held", "why", "journal", "plugin", "config"]),
+    ("Decide who gets through", &["pairing", "held", "why", "journal", "plugin", "policy", "config"]),
     ("People", &["account", "whois", "nickname"]),
     ("And more", &["consumers", "completions", "sim", "help"]),
 ];

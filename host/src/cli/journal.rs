@@ -89,7 +89,7 @@ fn print(entry: Value, json: bool) -> io::Result<()> {
 }
 
 /// `TIME VERDICT SENDER chat N row N, by POLICY: REASON`
-fn line(entry: &Value) -> String {
+pub fn line(entry: &Value) -> String {
     let verdict = text(entry, "verdict");
     let style = match verdict {
         "delivered" => NAME,

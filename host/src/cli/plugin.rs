@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod dev;
 mod log;
 mod new;
 mod sdk;
@@ -44,6 +45,7 @@ enum Action {
     /// Give a policy's crate the SDK of this imsgd
     Sdk(sdk::Sdk),
     Test(test::Test),
+    Dev(dev::Dev),
 }
 
 impl Plugin {
@@ -57,6 +59,7 @@ impl Plugin {
             Action::Check(check) => check.run(global),
             Action::Sdk(sdk) => sdk.run(global),
             Action::Test(test) => test.run(global),
+            Action::Dev(dev) => dev.run(global),
         }
     }
 }

@@ -48,6 +48,11 @@ impl Ran<'_> {
 }
 
 impl Test {
+    /// All cases of a file.
+    pub fn of(component: PathBuf, cases: PathBuf) -> Test {
+        Test { file: component, cases: Some(cases), filter: None, update: false }
+    }
+
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let began = Instant::now();
         let component = component(&self.file)?;
