@@ -9,7 +9,10 @@
 
 mod harness;
 
+mod abi;
 mod attachments;
+mod author;
+mod cases;
 mod chats;
 mod cli;
 mod compatibility;
@@ -20,6 +23,7 @@ mod conversion;
 mod crash;
 mod damage;
 mod database;
+mod demo;
 mod discover;
 mod dist;
 mod echoes;
@@ -40,6 +44,7 @@ mod policy;
 mod polls;
 mod recipients;
 mod reload;
+mod replay;
 mod rpc;
 mod schema;
 mod seeing;

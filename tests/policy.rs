@@ -61,7 +61,24 @@ fn a_plugin_that_loops_is_cut_off_and_its_messages_are_held() {
 
 #[test]
 fn a_plugin_that_traps_holds_its_messages() {
-    check_deed("trap", &["unreachable"]);
+    check_deed("trap", &["panicked at guests/hostile/src/lib.rs:"]);
+}
+
+#[test]
+fn a_panic_is_told_where_a_failure_is_but_never_what_it_says_of_the_message() {
+    let daemon = daemon_with("on_filter = 'quote', only_text = 'umbrella'");
+    let held = daemon.receive_from(FRIEND, "where is my umbrella");
+    let entry = crate::harness::eventually("the message is held", || daemon.journal(&held.guid));
+    let reason = entry["reason"].as_str().unwrap();
+    assert!(reason.starts_with("panicked at guests/hostile/src/lib.rs:"), "{reason}");
+    assert!(!reason.contains("umbrella") && reason.contains("the plugin's log"), "{reason}");
+    assert_eq!(daemon.plugin("hostile").unwrap()["last_failure"], reason);
+    assert!(daemon.run(&["why", &held.guid]).stdout.contains(reason));
+    daemon.configure(&hostile("on_filter = 'trap'"));
+    daemon.reload();
+    let held = daemon.receive_from(FRIEND, "and now");
+    let entry = crate::harness::eventually("the message is held", || daemon.journal(&held.guid));
+    assert!(entry["reason"].as_str().unwrap().ends_with(": told to trap"), "{entry}");
 }
 
 #[test]
@@ -196,7 +213,7 @@ fn a_configuration_that_the_plugin_refuses_changes_nothing() {
     let mut client = daemon.watch();
     for (config, reason) in [
         ("on_configure = 'error'", "told to refuse"),
-        ("on_configure = 'trap'", "unreachable"),
+        ("on_configure = 'trap'", "told to trap"),
         ("on_configure = 'loop'", "time limit"),
         ("no_such_key = 1", "no_such_key"),
     ] {

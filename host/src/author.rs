@@ -1,5 +1,5 @@
-//! For authors of policies: makes a component out of a policy's crate, and tells later which source a
-//! component was made of. What `imsgd plugin build` does, without its words.
+//! For authors of policies: makes crates of policies, and components of the crates, and tells what is in a component.
+//! What `imsgd plugin new`, `build` and `check` do, without their words.
 //!
 //! A component carries the hash of its source in a custom section. With that, a test can say that a
 //! committed component is stale without compiling anything.
@@ -8,42 +8,73 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
-use wit_component::{ComponentEncoder, DecodedWasm};
+use wit_component::ComponentEncoder;
 
 mod build;
+pub mod cases;
+mod inspect;
+mod scaffold;
+pub mod sdk;
+mod toolchain;
+
+pub use inspect::{Import, Inspection, Outcome, inspect};
+pub use scaffold::{NewPolicy, check_name, create};
 
 /// The custom section that holds [`source_hash`] in hex.
 const SOURCE_SECTION: &str = "imsgd:source";
+
+/// Hears what is going on, a line at a time.
+pub type Talk<'a> = &'a mut dyn FnMut(&str);
+
+/// Answers whether something may be installed.
+pub type Consent<'a> = &'a mut dyn FnMut(&str) -> bool;
 
 /// A component that was built and written.
 #[derive(Debug)]
 pub struct Built {
     pub path: PathBuf,
-    pub bytes: usize,
-    /// The interfaces of `imsgd:policy` that it exports, `policy` included.
-    pub exports: Vec<String>,
-    /// [`source_hash`] of what it was built from.
-    pub source: String,
+    pub inspection: Inspection,
 }
 
-/// Compiles the crate in `dir`, and replaces `out` by the component in one step, so that a daemon which
-/// watches it never reads half of one. `talk` hears what is going on; cargo writes to stderr by itself.
-pub fn build(dir: &Path, out: &Path, talk: &mut dyn FnMut(&str)) -> Result<Built> {
-    let module = build::compile(dir, talk)?;
+/// Compiles the crate in `dir`, checks the component, and replaces `out` by it in one step, so that a daemon which
+/// watches it never reads half of one. What no daemon would load is not written. `talk` hears what is going on; cargo
+/// writes to stderr by itself. Nothing is installed.
+pub fn build(dir: &Path, out: &Path, talk: Talk) -> Result<Built> {
+    build_with(dir, out, talk, &mut |_| false)
+}
+
+/// As [`build`], where `consent` is asked whether rustup may add what is missing.
+pub fn build_with(dir: &Path, out: &Path, talk: Talk, consent: Consent) -> Result<Built> {
+    if let Some(note) = sdk::note(dir) {
+        talk(&note);
+    }
+    let module = build::compile(dir, talk, consent)?;
     let module = fs::read(&module).with_context(|| format!("read {}", module.display()))?;
     let mut component = ComponentEncoder::default()
         .validate(true)
         .module(&module)
         .and_then(|encoder| encoder.encode())
         .context("make a component of the module")?;
-    let exports = check_world(&component)?;
     // After the build, which may have written Cargo.lock.
     let source = source_hash(dir)?;
     append_custom_section(&mut component, SOURCE_SECTION, source.as_bytes());
+    let inspection = inspect(&component)?;
+    match &inspection.outcome {
+        Outcome::Refused { reason } if inspection.interfaces.is_empty() => {
+            bail!("the component {reason}\nIs `imsgd_plugin::export_policy!` missing in its src/lib.rs?")
+        }
+        Outcome::Refused { reason } => bail!("imsgd would refuse the component: it {reason}"),
+        Outcome::Fails { reason } => {
+            bail!(
+                "the policy does not start: {reason}\nA `configure` that returns an error says what is wrong; one that panics says it to nobody but you."
+            )
+        }
+        Outcome::Starts { .. } | Outcome::WantsConfig { .. } => {}
+    }
     write_atomically(out, &component).with_context(|| format!("write {}", out.display()))?;
-    Ok(Built { path: out.into(), bytes: component.len(), exports, source })
+    Ok(Built { path: out.into(), inspection })
 }
 
 /// SHA-256, in hex, over what shapes the component of the crate in `dir`: its manifest and `src`, those of
@@ -83,31 +114,6 @@ pub fn embedded_hash(component: &[u8]) -> Option<String> {
         rest = after;
     }
     None
-}
-
-/// Refuses what no daemon would load, while the author is still looking. Returns the exported interfaces.
-fn check_world(component: &[u8]) -> Result<Vec<String>> {
-    let DecodedWasm::Component(resolve, world) =
-        wit_component::decode(component).context("read the component's world")?
-    else {
-        bail!("the module holds a WIT package and no policy");
-    };
-    let world = &resolve.worlds[world];
-    for name in world.imports.keys().map(|key| resolve.name_world_key(key)) {
-        ensure!(
-            name.starts_with("imsgd:policy/") || name.starts_with("wasi:"),
-            "imports `{name}`, which imsgd does not have"
-        );
-    }
-    let exports: Vec<String> = (world.exports.keys())
-        .map(|key| resolve.name_world_key(key))
-        .filter_map(|name| Some(name.strip_prefix("imsgd:policy/")?.split('@').next()?.to_owned()))
-        .collect();
-    ensure!(
-        exports.iter().any(|name| name == "policy") && exports.len() > 1,
-        "exports no policy: is `imsgd_plugin::export_policy!` missing in its lib.rs?"
-    );
-    Ok(exports)
 }
 
 fn append_custom_section(component: &mut Vec<u8>, name: &str, payload: &[u8]) {

@@ -33,6 +33,16 @@ pub enum Source {
     File(PathBuf),
 }
 
+/// What a plugin in force is made of: with it, another like it can be started beside it.
+#[derive(Clone)]
+pub struct Entrant {
+    pub name: String,
+    /// As in [`Candidate`].
+    pub config: String,
+    /// Or what it would be asked, and why it cannot answer.
+    pub component: Result<Compiled, (Vec<Interface>, String)>,
+}
+
 /// A set of plugins to put in force, with the settings that belong to it.
 pub struct Install {
     pub candidates: Vec<Candidate>,
@@ -120,6 +130,23 @@ impl Chain {
 
     pub fn members(&mut self) -> &mut [Member] {
         &mut self.members
+    }
+
+    /// What is in force, in its order, and the engine that it is compiled for.
+    pub fn entrants(&self) -> (PluginEngine, Vec<Entrant>) {
+        let entrant = |member: &Member| match &member.body {
+            Body::Ready(plugin) => Entrant {
+                name: member.name.clone(),
+                config: plugin.config().to_owned(),
+                component: Ok(plugin.compiled().clone()),
+            },
+            Body::Broken { interfaces, why } => Entrant {
+                name: member.name.clone(),
+                config: String::new(),
+                component: Err((interfaces.clone(), why.clone())),
+            },
+        };
+        (self.engine.clone(), self.members.iter().map(entrant).collect())
     }
 
     /// Puts a new set in force. Plugins whose file and configuration are the same go on as they are.
@@ -218,7 +245,7 @@ impl Chain {
                 normalizer: normalizer.clone(),
             };
             let log = self.logs.of(&candidate.name);
-            Plugin::start_with_log(&self.engine, compiled.clone(), setup, log).map_err(|failure| failure.0)
+            Plugin::start_with(&self.engine, compiled.clone(), setup, log, None).map_err(|failure| failure.0)
         });
         let body = match started {
             Ok(plugin) => Body::Ready(Box::new(plugin)),

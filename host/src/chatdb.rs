@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::decode::date;
@@ -23,6 +24,7 @@ mod changed;
 mod chats;
 mod fold;
 mod history;
+mod inbound;
 mod linked;
 mod load;
 mod opened;
@@ -47,6 +49,7 @@ pub use accounts::Account;
 pub use background::{Background, BackgroundEvent};
 pub use chats::{ChatSummary, target_keys};
 pub use history::History;
+pub use inbound::Inbound;
 pub use own_tapback::OwnTapback;
 pub use page::{After, Page};
 pub use row::Damage;
@@ -351,6 +354,9 @@ fn connect(path: &Path) -> rusqlite::Result<(Connection, Schema)> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // Some indexes of `message` are partial. SQLite looks at bound values to see whether one of these will do, and then
+    // prepares the statement anew each time that it is bound, which costs more than most of our queries do.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let schema = Schema::probe(&connection)?;
     Ok((connection, schema))

@@ -19,6 +19,7 @@ mod look;
 mod outbox;
 mod pairing;
 mod plugin;
+mod policy;
 mod react;
 mod read;
 mod send;
@@ -113,8 +114,10 @@ enum Command {
     /// See what is held, and let it through or not
     Held(held::Held),
     Journal(journal::Journal),
-    /// See and reload plugins
+    /// Make, check, see and reload plugins
     Plugin(plugin::Plugin),
+    /// Try policies before they are in force
+    Policy(policy::Policy),
     /// Check the configuration
     Config(config::ConfigCommand),
     /// Simulate Messages: a database, what arrives in it, and an osascript
@@ -172,6 +175,7 @@ impl Cli {
             Command::Held(held) => held.run(&global),
             Command::Journal(journal) => journal.run(&global),
             Command::Plugin(plugin) => plugin.run(&global),
+            Command::Policy(policy) => policy.run(&global),
             Command::Config(config) => config.run(&global),
             Command::Sim(args) => sim::run(args),
             Command::Demo(args) => demo::run(args),

@@ -14,6 +14,7 @@ use crate::attachments::Roots;
 
 pub mod edit;
 pub mod file;
+pub mod import;
 mod journal;
 pub mod key;
 mod keys;

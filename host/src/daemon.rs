@@ -223,6 +223,7 @@ impl Daemon {
             switch,
             logs,
             reloader,
+            replays: Arc::default(),
             stats,
             subscriptions,
             lost,
@@ -241,6 +242,7 @@ impl Daemon {
         let _ = self.stop.send(true);
         let Daemon { service, outbox, judge, .. } = self;
         service.hub.stop();
+        service.replays.close();
         let all = async {
             // Who is served may wait for a conversion.
             tokio::join!(serving, service.files.stop());

@@ -1,6 +1,7 @@
 //! `imsgd demo`: a scripted conversation on a simulated Messages, with a real daemon, real plugins and a real socket.
 //! Every step checks what it shows, and the exit code says whether all of it held.
 
+mod background;
 mod client;
 mod stage;
 
@@ -14,10 +15,13 @@ use client::Client;
 use stage::Stage;
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
     /// Leave the daemon running afterwards, and print where it listens
     #[arg(long)]
     keep: bool,
+    #[command(subcommand)]
+    action: Option<background::Action>,
 }
 
 const FRIEND: &str = "+15550001111";
@@ -26,6 +30,10 @@ const STRANGER: &str = "+15559990000";
 const GROUP: &str = "chat5550123";
 
 pub fn run(args: Args) -> Result<ExitCode> {
+    if let Some(action) = args.action {
+        action.run()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut stage = Stage::set().context("the stage could not be set")?;
     let mut gateway = stage.connect()?;
     gateway.call("watch.subscribe", json!({"attachments": true}))?;

@@ -20,9 +20,10 @@ mod prune;
 mod renumbered;
 mod step;
 
-pub use ask::{Arrived, FromTail, Request, StartAt};
+pub use ask::{Arrived, FromTail, InForce, Request, StartAt};
 pub use by_hand::{ByHand, Deed, HandError, Handled};
 pub use change::Preview;
+pub use echo::{Echoes, is_to_ourselves};
 pub use pairing::{Approval, PairingError, PairingState};
 
 use commit::Round;
@@ -78,7 +79,7 @@ pub struct Judge {
     retry: VecDeque<Arrived>,
     /// When: however often somebody asks for something meanwhile.
     retry_at: Instant,
-    echoes: echo::Echoes,
+    echoes: Echoes,
     /// Policies changed since those that failed were asked again.
     may_be_repaired: bool,
     /// Requests from before the first policies were in force.
@@ -141,7 +142,7 @@ impl Judge {
             waiting: HashMap::new(),
             retry: VecDeque::new(),
             retry_at: Instant::now(),
-            echoes: echo::Echoes::default(),
+            echoes: Echoes::default(),
             may_be_repaired: false,
             early: Vec::new(),
             outbox_wake: parts.outbox_wake,
@@ -261,6 +262,10 @@ impl Judge {
             Request::Install(install, reply) => drop(reply.send(self.install(*install))),
             Request::Rehearse(install, reply) => drop(reply.send(self.chain.rehearse(&install, &self.state))),
             Request::Plugins(reply) => drop(reply.send(self.chain.report())),
+            Request::InForce(reply) => {
+                let (engine, entrants) = self.chain.entrants();
+                drop(reply.send(InForce { engine, entrants, settings: self.settings.clone() }));
+            }
             Request::LetGo => self.chatdb = self.chatdb.take().filter(ChatDb::is_current),
         }
     }

@@ -11,7 +11,7 @@
 //! - `message`, `decode` and `policy` know no tokio, SQL or WebAssembly.
 //! - Only `chatdb` opens chat.db, always read-only, and only `contacts` opens address books, likewise. `sim` writes, but
 //!   only databases that it made.
-//! - Only `rpc::wire` and `config` are serialized by derive; inner types promise nothing to clients.
+//! - Only `rpc::wire`, `config` and `author::cases` are serialized by derive; inner types promise nothing to clients.
 //! - Only `plugin` knows wasmtime, and it loads no native code from files.
 //! - Only `process` starts processes while serving; `author` starts cargo, `sim` what it simulates.
 //! - Only one task writes to each client.
@@ -32,6 +32,7 @@ pub mod judge;
 pub mod plugin;
 pub mod policy;
 pub mod reload;
+pub mod replay;
 pub mod roster;
 pub mod state;
 

@@ -6,6 +6,7 @@ mod guest;
 pub mod limits;
 mod load;
 pub mod log;
+mod panic;
 mod times;
 mod wasi;
 
@@ -20,9 +21,9 @@ use wasmtime::component::{Instance, Resource};
 use bindings::exports::imsgd::policy::{allowlist, chunking, filter, group, pairing};
 use engine::Budget;
 pub use engine::PluginEngine;
-pub use guest::StoreWrites;
 use guest::{Call, Guest, MessageRep, State};
-pub use load::{COMPONENT_BYTES, Compiled, Refusal, compile, version_of};
+pub use guest::{Stage, StoreWrites};
+pub use load::{ABI_VERSION, COMPONENT_BYTES, Compiled, Refusal, compile, version_of};
 pub use log::{Log, LogLine, Logs};
 pub use times::Times;
 
@@ -30,6 +31,9 @@ use crate::address::Normalizer;
 use crate::policy::{
     Admission, Challenge, Failure, FilterVerdict, GroupDecision, Inbound, Interface, Introduction, Policy,
 };
+
+/// How a failure to start begins where `configure` answered with an error.
+pub const CONFIGURATION_REFUSED: &str = "configuration: ";
 
 /// A plugin that is configured and ready to judge.
 pub struct Plugin {
@@ -46,6 +50,8 @@ pub struct Plugin {
     /// What answered calls wrote and nobody has committed yet.
     uncommitted: StoreWrites,
     is_dry: bool,
+    /// For tests of policies; else time and chance are the system's.
+    stage: Option<Stage>,
     pub stats: Stats,
     pub loaded_at: Timestamp,
 }
@@ -94,15 +100,16 @@ impl Plugin {
     /// Instantiates and configures. An error is the reason why this plugin must not be used, in words.
     pub fn start(engine: &PluginEngine, compiled: Compiled, setup: Setup) -> Result<Plugin, Failure> {
         let log = Log::new(&setup.name);
-        Plugin::start_with_log(engine, compiled, setup, log)
+        Plugin::start_with(engine, compiled, setup, log, None)
     }
 
-    /// The same; what it says goes to `log`, also where it is refused.
-    pub fn start_with_log(
+    /// The same, on a stage where there is one; what it says goes to `log`, also where it is refused.
+    pub fn start_with(
         engine: &PluginEngine,
         compiled: Compiled,
         setup: Setup,
         log: Log,
+        stage: Option<Stage>,
     ) -> Result<Plugin, Failure> {
         let mut plugin = Plugin {
             name: setup.name.into(),
@@ -115,11 +122,24 @@ impl Plugin {
             log,
             uncommitted: StoreWrites::new(),
             is_dry: false,
+            stage,
             stats: Stats::default(),
             loaded_at: Timestamp::now(),
         };
         plugin.revive()?;
         Ok(plugin)
+    }
+
+    /// The time that the next call is told, on a stage. A message brings its own.
+    pub fn set_time(&mut self, now: Timestamp) {
+        let running = self.running.as_mut().and_then(|running| running.store.data_mut().stage.as_mut());
+        for stage in self.stage.iter_mut().chain(running) {
+            stage.now = now;
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.stage.map_or_else(Timestamp::now, |stage| stage.now)
     }
 
     pub fn compiled(&self) -> &Compiled {
@@ -159,7 +179,8 @@ impl Plugin {
             growth: limits::Growth::default(),
             budget: Budget::of_a_start(),
             normalizer: self.normalizer.clone(),
-            call: Call::new(None, Timestamp::now()),
+            call: Call::new(None, self.now()),
+            stage: self.stage,
             state,
             log: self.log.clone(),
         };
@@ -179,10 +200,12 @@ impl Plugin {
                 self.running = Some(Running { store, instance });
                 return Ok(());
             }
-            Ok((_, Err(reason))) => Failure(format!("configuration: {}", shortened(reason))),
-            Err(error) => Failure(load::cause(&error)),
+            Ok((_, Err(reason))) => Failure(format!("{CONFIGURATION_REFUSED}{}", shortened(reason))),
+            Err(error) => panic::failure(&error, &store.data().call),
         };
-        self.parked = Some(store.into_data().state);
+        let guest = store.into_data();
+        self.stage = guest.stage;
+        self.parked = Some(guest.state);
         Err(failure)
     }
 
@@ -232,7 +255,7 @@ impl Plugin {
         let Some(mut running) = self.running.take() else {
             return Err(Failure("the plugin has no instance".to_owned()));
         };
-        let now = inbound.map_or_else(Timestamp::now, |inbound| inbound.now);
+        let now = inbound.map_or_else(|| self.now(), |inbound| inbound.now);
         running.store.data_mut().call = Call::new(inbound.cloned(), now);
         let answer = self
             .engine
@@ -248,8 +271,13 @@ impl Plugin {
             }
             Err(error) => {
                 // The store of an instance that trapped cannot be entered again.
-                self.parked = Some(running.store.into_data().state);
-                Err(Failure(load::cause(&error)))
+                let guest = running.store.into_data();
+                self.stage = guest.stage;
+                let mut call = guest.call;
+                call.inbound = inbound.cloned();
+                let failure = panic::failure(&error, &call);
+                self.parked = Some(guest.state);
+                Err(failure)
             }
         }
     }

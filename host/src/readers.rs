@@ -64,6 +64,10 @@ impl Readers {
         &self.chatdb
     }
 
+    pub fn state_path(&self) -> &Path {
+        &self.state
+    }
+
     /// Runs `read` with a connection, away from the threads that serve others.
     pub async fn with<R, E>(
         self: &Arc<Self>,

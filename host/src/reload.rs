@@ -235,7 +235,8 @@ fn is_same_policy(a: &Config, b: &Config) -> bool {
     of(a) == of(b)
 }
 
-fn settings(config: &Config, normalizer: Arc<Normalizer>) -> Settings {
+/// What `config` tells the judge itself.
+pub fn settings(config: &Config, normalizer: Arc<Normalizer>) -> Settings {
     let policy = &config.policy;
     Settings {
         history_limit: policy.history_limit.unwrap_or(HISTORY_LIMIT),

@@ -38,6 +38,12 @@ impl Roster {
         Roster { engine, compiled: HashMap::new() }
     }
 
+    /// With what is compiled already.
+    pub fn knowing(engine: PluginEngine, known: impl IntoIterator<Item = Compiled>) -> Roster {
+        let known = known.into_iter().map(|compiled| (compiled.version.clone(), Ok(compiled)));
+        Roster { engine, compiled: known.collect() }
+    }
+
     /// Reads all files and compiles what is new. Takes as long as compiling does.
     pub fn survey(&mut self, config: &Config) -> Vec<Candidate> {
         let found = find(config);
@@ -149,7 +155,8 @@ fn read(source: &Source, name: &str) -> Result<Vec<u8>, String> {
     }
 }
 
-fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+/// A component's file, if it is not too large for one.
+pub fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let length = fs::File::open(path)?.take(COMPONENT_BYTES + 1).read_to_end(&mut bytes)?;
     if length as u64 > COMPONENT_BYTES {

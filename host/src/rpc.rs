@@ -24,6 +24,7 @@ mod outbox;
 mod pairing;
 pub mod plugins;
 mod react;
+pub mod replay;
 mod send;
 mod send_status;
 mod stats;
@@ -49,6 +50,7 @@ use crate::outbox as sending;
 use crate::plugin::Logs;
 use crate::readers::Readers;
 use crate::reload::Reloader;
+use crate::replay::Replays;
 use crate::state;
 use crate::subscription::Hub;
 use error::RpcError;
@@ -71,6 +73,7 @@ pub struct Service {
     pub switch: Arc<sending::switch::Switch>,
     pub logs: Arc<Logs>,
     pub reloader: Reloader,
+    pub replays: Arc<Replays>,
     pub stats: Arc<judge::Stats>,
     /// Places of subscriptions, over all connections.
     pub subscriptions: Arc<Semaphore>,
@@ -228,6 +231,13 @@ const METHODS: &[Method] = &[
     Method::new("plugins.reload", Lane::Mutation, &[])
         .gives::<wire::plugins::Reloaded<'_>>()
         .about("Reads configuration and plugins anew, now."),
+    Method::of_database(replay::METHOD, Lane::Read, replay::REPLAY).gives::<wire::replay::Replay<'_>>().about(
+        "What other policies would have decided about the messages of the past, beside what is in force. Sends \
+             nothing and keeps nothing; one at a time.",
+    ),
+    Method::new("policy.replay_stop", Lane::Control, &[])
+        .gives::<wire::replay::ReplayStopped>()
+        .about("Ends the replay that runs, which is answered with what it has so far."),
     Method::new("config.get", Lane::Read, config::GET)
         .gives::<wire::config::ConfigValue>()
         .about("What the configuration file says of a key, or all that it says."),
@@ -345,6 +355,7 @@ impl Service {
             "plugins.list" => plugins::list(self).await,
             "plugins.log" => plugins::log(self, &params),
             "plugins.reload" => plugins::reload(self).await,
+            "policy.replay_stop" => replay::stop(self),
             "config.get" => config::get(self, &params).await,
             "config.set" => config::set(self, &params).await,
             "config.unset" => config::unset(self, &params).await,

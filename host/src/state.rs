@@ -9,8 +9,10 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
 mod damage;
+mod stores;
 
 pub use damage::{Lost, lost, met, notice, open, problem};
+pub use stores::{Stores, stores};
 
 use crate::consumers::record as consumers;
 use crate::journal::{self, Entry, Observed};

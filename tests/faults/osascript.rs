@@ -1,10 +1,14 @@
 //! osascript that hangs, fails, accepts without writing, writes late, or writes into another chat: every request is
 //! repeated under its key, and nothing leaves twice.
 
+use std::os::unix::fs::PermissionsExt;
+use std::{fs, path::Path};
+
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{Counts, rounds};
-use crate::harness::{Client, FRIEND, FRIENDS, OTHER_FRIEND, Refusal, TestDaemon, eventually};
+use crate::harness::{Client, FRIEND, FRIENDS, Home, OTHER_FRIEND, Refusal, TestDaemon, eventually};
 
 /// What osascript does, and what becomes of the request then.
 struct Fault {
@@ -87,4 +91,42 @@ fn osascript_that_writes_nothing_or_elsewhere_or_late_sends_nothing_twice() {
             scope.spawn(move || meet(&fault, rounds(1, 10)));
         }
     });
+}
+
+/// Says that it was called, takes the message only when it is told to, and writes no row.
+const TAKES_WHEN_TOLD: &str = "#!/bin/sh
+cat >/dev/null
+echo called >>\"$0.calls\"
+until [ -e \"$0.go\" ]; do sleep 0.01; done
+echo ok
+";
+
+#[test]
+fn a_message_that_was_taken_while_chat_db_could_not_be_read_is_not_sent_again() {
+    let home = Home::new(FRIENDS);
+    home.receive_from(FRIEND, "hi");
+    // Without a WAL, whoever writes keeps readers out.
+    Connection::open(home.db()).unwrap().query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).unwrap();
+    let osascript = home.path("osascript");
+    fs::write(&osascript, TAKES_WHEN_TOLD).unwrap();
+    fs::set_permissions(&osascript, fs::Permissions::from_mode(0o755)).unwrap();
+    let beside = |suffix: &str| home.path(&format!("osascript.{suffix}"));
+    let (calls, go) = (beside("calls"), beside("go"));
+    let daemon = TestDaemon::start(home);
+    let request = json!({"to": FRIEND, "text": "once", "idempotency_key": "k", "allow_sms_fallback": false});
+    let called = |calls: &Path| fs::read_to_string(calls).unwrap_or_default().lines().count();
+
+    let mut client = daemon.connect();
+    let asked = client.ask("send", request.clone());
+    eventually("osascript is called", || (called(&calls) == 1).then_some(()));
+    let holder = Connection::open(daemon.db()).unwrap();
+    holder.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    fs::write(&go, "").unwrap();
+    let refusal = client.answer(asked).unwrap_err();
+    drop(holder);
+    assert_eq!((refusal.code, &refusal.data["retry_safe"]), (-32001, &json!(false)), "{refusal:?}");
+    assert!(refusal.data["detail"].as_str().unwrap().contains("chat.db could not be read"), "{refusal:?}");
+    assert_eq!(client.call("send", request).unwrap_err().code, -32001);
+    assert_eq!(called(&calls), 1);
 }

@@ -10,6 +10,7 @@ use crate::plugin::PluginEngine;
 use crate::roster::Roster;
 
 mod edit;
+mod import;
 
 #[derive(Args)]
 pub struct ConfigCommand {
@@ -41,6 +42,8 @@ enum Action {
     Remove { key: String, entry: String },
     /// Print the JSON Schema of the configuration
     Schema,
+    /// Make a configuration of what an OpenClaw gateway has for iMessage
+    Import(import::Import),
 }
 
 impl ConfigCommand {
@@ -54,6 +57,7 @@ impl ConfigCommand {
             Action::Unset { key } => return edit::unset(global, &key),
             Action::Add { key, entry } => return edit::add(global, &key, &entry),
             Action::Remove { key, entry } => return edit::remove(global, &key, &entry),
+            Action::Import(import) => return import.run(global),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -61,9 +65,7 @@ impl ConfigCommand {
 
 fn check(global: &Global) -> anyhow::Result<ExitCode> {
     let config = global.load(&Where::default())?;
-    let engine = PluginEngine::new().map_err(|error| anyhow::anyhow!("the plugin engine did not start: {error}"))?;
-    let problems =
-        crate::chain::rehearse(&engine, Roster::new(engine.clone()).survey(&config), &config.messages.region);
+    let problems = problems(&config)?;
     for (name, problem) in &problems {
         let problem = anyhow::anyhow!("{}: {name}: {problem}", config.path.display());
         super::failure::print(&problem, global.json);
@@ -76,4 +78,11 @@ fn check(global: &Global) -> anyhow::Result<ExitCode> {
     let own = config.plugin.len();
     print(&format!("{} {file}: {bundled} bundled policies, {own} plugins of yours\n", config.path.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the policies refuse of it, each by its name.
+fn problems(config: &config::Config) -> anyhow::Result<Vec<(String, String)>> {
+    let engine = PluginEngine::new().map_err(|error| anyhow::anyhow!("the plugin engine did not start: {error}"))?;
+    let candidates = Roster::new(engine.clone()).survey(config);
+    Ok(crate::chain::rehearse(&engine, candidates, &config.messages.region))
 }

@@ -1,17 +1,19 @@
 //! `imsgd plugin`: what is in force, and making and reloading policies.
 
-use std::path::{Path, PathBuf};
+mod build;
+mod check;
+mod log;
+mod new;
+mod sdk;
+mod test;
+
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Global, Where, client, look, print};
-use crate::author;
 use crate::cli::lines::{local_time, text};
-
-mod log;
 
 #[derive(Args)]
 pub struct Plugin {
@@ -33,15 +35,15 @@ enum Action {
         #[command(flatten)]
         at: Where,
     },
-    /// Build the policy crate in a folder into a component
-    Build {
-        /// The crate's folder
-        #[arg(default_value = ".")]
-        folder: PathBuf,
-        /// Write the component here instead of beside the crate's Cargo.toml
-        #[arg(long, short = 'o', value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
+    /// Begin a policy: a crate that works, with a test and cases
+    New(new::New),
+    /// Build the policy crate in a folder into a component, and check it
+    Build(build::Build),
+    /// Tell what a component is, what it may do, and whether imsgd would load it
+    Check(check::Check),
+    /// Give a policy's crate the SDK of this imsgd
+    Sdk(sdk::Sdk),
+    Test(test::Test),
 }
 
 impl Plugin {
@@ -50,27 +52,17 @@ impl Plugin {
             Action::List { at } => list(global, &at),
             Action::Log(log) => log.run(global),
             Action::Reload { at } => reload(global, &at),
-            Action::Build { folder, out } => build(&folder, out),
+            Action::New(new) => new.run(global),
+            Action::Build(build) => build.run(global),
+            Action::Check(check) => check.run(global),
+            Action::Sdk(sdk) => sdk.run(global),
+            Action::Test(test) => test.run(global),
         }
     }
 }
 
 fn list(global: &Global, at: &Where) -> anyhow::Result<ExitCode> {
     client::show(global, at, "plugins.list", &json!({}), |answer| Ok(table(answer)))
-}
-
-fn build(folder: &Path, out: Option<PathBuf>) -> anyhow::Result<ExitCode> {
-    let out = match out {
-        Some(out) => out,
-        None => {
-            let folder = folder.canonicalize().with_context(|| format!("could not find {}", folder.display()))?;
-            let name = folder.file_name().with_context(|| format!("{} has no name", folder.display()))?.to_owned();
-            folder.join(name).with_extension("wasm")
-        }
-    };
-    let built = author::build(folder, &out, &mut |line| super::say(line))?;
-    print(&format!("{}  {} bytes, exports {}\n", built.path.display(), built.bytes, built.exports.join(", ")));
-    Ok(ExitCode::SUCCESS)
 }
 
 fn reload(global: &Global, at: &Where) -> anyhow::Result<ExitCode> {

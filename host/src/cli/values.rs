@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp};
 
 /// Ids and limits.
 pub fn positive(text: &str) -> Result<i64, String> {
@@ -24,6 +26,22 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         None => text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok()),
     };
     duration.ok_or_else(|| format!("`{text}` is not a duration such as 250ms, 2s500ms, 3m or 5 (seconds)"))
+}
+
+/// A moment of the past: how long ago as `30d` or `12h`, a day that begins here, or RFC 3339.
+pub fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    let zone = TimeZone::system();
+    if let Ok(day) = text.parse::<Date>() {
+        return day.to_zoned(zone).map(|day| day.timestamp()).map_err(|error| error.to_string());
+    }
+    let ago = text.parse::<Span>().ok().filter(|span| !span.is_negative());
+    let at = ago.and_then(|ago| Timestamp::now().to_zoned(zone).checked_sub(ago).ok());
+    at.map(|at| at.timestamp()).ok_or_else(|| {
+        format!("`{text}` is no time: say how long ago, such as 30d or 12h, a day such as 2026-01-31, or RFC 3339")
+    })
 }
 
 /// Handles as they were given, each possibly a list: without blanks around them, and without empty ones.
@@ -50,6 +68,22 @@ mod tests {
             ("1h30m", 5_400_000),
         ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_so_long_ago_a_day_or_a_time() {
+        let ago = |text| {
+            let at = moment(text).unwrap();
+            Timestamp::now().duration_since(at).as_secs()
+        };
+        assert!((12 * 3600..12 * 3600 + 60).contains(&ago("12h")));
+        // A day may have an hour less or more.
+        assert!((29 * 86_400..31 * 86_400).contains(&ago("30d")));
+        assert_eq!(moment("2026-01-02T03:04:05Z").unwrap().to_string(), "2026-01-02T03:04:05Z");
+        assert!(moment("2026-01-31").is_ok());
+        for text in ["", "soon", "-30d", "30", "2026-02-31", "99999y"] {
+            assert!(moment(text).is_err(), "{text}");
         }
     }
 

@@ -34,6 +34,10 @@ impl File {
         Ok(File { path, text })
     }
 
+    pub fn is_there(&self) -> bool {
+        self.text.is_some()
+    }
+
     /// Empty where it is not there.
     pub fn text(&self) -> &str {
         self.text.as_deref().unwrap_or_default()

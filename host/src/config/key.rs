@@ -46,7 +46,7 @@ impl Key {
                 Some(schema) => schema,
                 None if is_any => Value::Bool(true),
                 None => {
-                    let nearest = known.and_then(|known| keys::nearest(part, known.keys()));
+                    let nearest = known.and_then(|known| keys::nearest(part, known.keys().map(String::as_str)));
                     let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
                     let path = Key { parts: self.parts[..=depth].to_vec() };
                     return Err(format!("the configuration has no key `{path}`{hint}"));

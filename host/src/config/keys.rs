@@ -39,8 +39,9 @@ fn in_table(table: &toml::Table, schema: &Value, path: &str) -> Option<Unknown> 
         match known.and_then(|known| known.get(key)).or(others) {
             Some(schema) => in_value(value, schema, &path),
             None => {
-                let names = known.into_iter().flat_map(|known| known.keys());
-                Some(Unknown { path, nearest: nearest(key, names) })
+                let names = known.into_iter().flat_map(|known| known.keys().map(String::as_str));
+                let nearest = nearest(key, names).map(str::to_owned);
+                Some(Unknown { path, nearest })
             }
         }
     })
@@ -57,9 +58,9 @@ fn in_value(value: &toml::Value, schema: &Value, path: &str) -> Option<Unknown> 
     }
 }
 
-/// The name that is most like `key`, if any is much like it.
-pub fn nearest<'a>(key: &str, names: impl Iterator<Item = &'a String>) -> Option<String> {
+/// The name that is most like `key`, where one is.
+pub fn nearest<'a>(key: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let scored = names.map(|name| (strsim::jaro_winkler(key, name), name));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 >= ALIKE).then(|| best.1.clone())
+    (best.0 >= ALIKE).then_some(best.1)
 }

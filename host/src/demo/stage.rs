@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use crate::sim::{self, Incoming, Session, osascript};
 const PLUGIN: &[u8] = include_bytes!("../../../plugins/dist/guests/hostile.wasm");
 
 /// How long a state of the daemon is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Stage {
     folder: PathBuf,
@@ -33,18 +33,12 @@ pub struct Stage {
 impl Stage {
     pub fn set() -> Result<Stage> {
         let folder = std::env::temp_dir().join(format!("imsgd-demo-{}", std::process::id()));
-        fs::create_dir_all(folder.join("plugins"))?;
         let program = std::env::current_exe()?;
         title("Setting the stage");
+        furnish(&folder, &program, &config(&folder, "loop"))?;
         let database = folder.join("chat.db");
-        sim::init(&database, &sim::Options::default())?;
-        contacts::add(&folder.join("AddressBook"), &Card::new(FRIEND_NAME, &[FRIEND]))?;
-        let sent = Some(folder.join("sent.jsonl"));
-        let settings = osascript::Settings { db: database.clone(), behavior: None, sent };
-        osascript::write_wrapper(&folder.join("osascript"), &program, &settings)?;
         fs::write(folder.join("plugins/counter.wasm"), PLUGIN)?;
         fs::write(folder.join("plugins/looper.wasm"), PLUGIN)?;
-        fs::write(folder.join("config.toml"), config(&folder, "loop"))?;
         say(
             "A simulated Messages database, Contacts with one card, and a configuration that allows its owner to write.",
         );
@@ -233,7 +227,21 @@ impl Injector {
     }
 }
 
-fn config(folder: &std::path::Path, looper: &str) -> String {
+/// A database, Contacts with one card, an osascript, a folder for plugins and a configuration.
+pub(super) fn furnish(folder: &Path, program: &Path, config: &str) -> Result<()> {
+    fs::create_dir_all(folder.join("plugins"))?;
+    let database = folder.join("chat.db");
+    sim::init(&database, &sim::Options::default())?;
+    contacts::add(&folder.join("AddressBook"), &Card::new(FRIEND_NAME, &[FRIEND]))?;
+    let sent = Some(folder.join("sent.jsonl"));
+    let settings = osascript::Settings { db: database, behavior: None, sent };
+    osascript::write_wrapper(&folder.join("osascript"), program, &settings)?;
+    fs::write(folder.join("config.toml"), config)?;
+    Ok(())
+}
+
+/// The tables of a configuration by which imsgd works on what is in `folder`.
+pub(super) fn simulated(folder: &Path) -> String {
     let folder = folder.display();
     format!(
         r#"[messages]
@@ -244,7 +252,14 @@ contacts = "{folder}/AddressBook"
 [server]
 state_dir = "{folder}/state"
 plugins_dir = "{folder}/plugins"
+"#
+    )
+}
 
+fn config(folder: &Path, looper: &str) -> String {
+    let simulated = simulated(folder);
+    format!(
+        r#"{simulated}
 [policy]
 allow_from = ["{FRIEND}"]
 groups."{GROUP}" = {{ require_mention = true }}

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{Approval, ByHand, HandError, Handled, PairingError, PairingState, Preview};
-use crate::chain::{Install, Installed, PluginReport};
+use super::{Approval, ByHand, HandError, Handled, PairingError, PairingState, Preview, Settings};
+use crate::chain::{Entrant, Install, Installed, PluginReport};
 use crate::message::{Arrival, Change, Message, RowId};
 use crate::place::ResetKind;
+use crate::plugin::PluginEngine;
 use crate::policy::Failure;
 
 /// A row of chat.db on its way to a verdict.
@@ -43,8 +44,18 @@ pub enum Request {
     /// What an install would refuse, by the plugin's name. Nothing is put in force.
     Rehearse(Box<Install>, oneshot::Sender<Vec<(String, String)>>),
     Plugins(oneshot::Sender<Vec<PluginReport>>),
+    /// What judges now, for who wants to judge beside it.
+    InForce(oneshot::Sender<InForce>),
     /// Closes chat.db where its files were replaced: nobody can open them anew before.
     LetGo,
+}
+
+/// The policies in their order, and what the configuration tells the judge itself.
+pub struct InForce {
+    /// What their components are compiled for.
+    pub engine: PluginEngine,
+    pub entrants: Vec<Entrant>,
+    pub settings: Settings,
 }
 
 /// What the tail hands on, in order.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::step::blank_entry;
 use super::{Arrived, Judge};
 use crate::address::Normalizer;
+use crate::chatdb::{self, ChatDb};
 use crate::journal::{self, Entry};
 use crate::message::Message;
 use crate::outbox::unseen;
@@ -15,11 +16,20 @@ const REMEMBERED: usize = 64;
 
 /// Own messages in the chat with ourselves that have had their echo.
 #[derive(Default)]
-pub(super) struct Echoes {
+pub struct Echoes {
     had: VecDeque<String>,
 }
 
 impl Echoes {
+    /// The guid of our own message that `message`, which is [to ourselves](is_to_ourselves), is the echo of.
+    pub fn own(&mut self, db: &ChatDb, message: &Message) -> Result<Option<String>, chatdb::Error> {
+        let own = db.own_twin(message, &|guid| self.had.iter().any(|known| known == guid))?;
+        if let Some(own) = &own {
+            self.note(&own.guid);
+        }
+        Ok(own.map(|own| own.guid))
+    }
+
     fn note(&mut self, own: &str) {
         if self.had.len() == REMEMBERED {
             self.had.pop_front();
@@ -35,14 +45,11 @@ impl Judge {
         if !is_to_ourselves(message, &self.settings.normalizer) {
             return None;
         }
-        let had = std::mem::take(&mut self.echoes.had);
-        let own = self.with_chatdb(|db| db.own_twin(message, &|guid| had.iter().any(|known| known == guid)));
-        self.echoes.had = had;
+        let mut echoes = std::mem::take(&mut self.echoes);
+        let own = self.with_chatdb(|db| echoes.own(db, message));
+        self.echoes = echoes;
         match own {
-            Ok(Some(own)) => {
-                self.echoes.note(&own.guid);
-                Some(format!("our own message {}", own.guid))
-            }
+            Ok(Some(own)) => Some(format!("our own message {own}")),
             Ok(None) => {
                 let is_ours = unseen::may_be(&self.unseen.pieces(), message);
                 is_ours.then(|| "our own message, which Messages has not written yet".to_owned())
@@ -63,7 +70,7 @@ impl Judge {
 }
 
 /// A direct chat whose other end is the address that we use in it.
-fn is_to_ourselves(message: &Message, normalizer: &Normalizer) -> bool {
+pub fn is_to_ourselves(message: &Message, normalizer: &Normalizer) -> bool {
     let (Some(chat), Some(own)) = (&message.chat, &message.destination_caller_id) else { return false };
     !chat.is_group && !own.is_empty() && normalizer.comparable(&chat.identifier) == normalizer.comparable(own)
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::{Arrived, Judge, Round};
+use super::{Arrived, Judge, Round, Settings};
 use crate::journal::{self, Entry};
-use crate::message::ChatId;
+use crate::message::{Arrival, ChatId, Message};
 use crate::outbox::record;
 use crate::policy::{Decision, Hold, Inbound, Verdict, judge};
 use crate::subscription::{Delivery, Published};
@@ -117,21 +117,7 @@ impl Judge {
     }
 
     pub(super) fn inbound(&self, row: &Arrived) -> Inbound {
-        let message = &row.message;
-        let sender = self.settings.normalizer.comparable(&message.sender);
-        let direct_route = if self.settings.route_by_peer { format!("dm:{sender}") } else { "main".to_owned() };
-        let as_group = message.chat.as_ref().is_some_and(|chat| {
-            let is_listed = |key: &String| *key == chat.guid || *key == chat.identifier || *key == chat.id.to_string();
-            chat.is_group || self.settings.group_chats.iter().any(is_listed)
-        });
-        Inbound {
-            message: message.clone(),
-            arrival: row.arrival,
-            as_group,
-            sender,
-            direct_route,
-            now: Timestamp::now(),
-        }
+        self.settings.inbound(&row.message, row.arrival, Timestamp::now())
     }
 
     /// A preview of a link that its text has: subscribers have heard of it with the text.
@@ -146,6 +132,19 @@ impl Judge {
         let sender = self.settings.normalizer.comparable(&row.message.sender);
         let reason = Some("never joined to a chat by Messages".to_owned());
         Entry { verdict: journal::UNJOINED.to_owned(), reason, ..blank_entry(row, &sender) }
+    }
+}
+
+impl Settings {
+    /// `message` as the chain sees it at `now`.
+    pub fn inbound(&self, message: &Arc<Message>, arrival: Arrival, now: Timestamp) -> Inbound {
+        let sender = self.normalizer.comparable(&message.sender);
+        let direct_route = if self.route_by_peer { format!("dm:{sender}") } else { "main".to_owned() };
+        let as_group = message.chat.as_ref().is_some_and(|chat| {
+            let is_listed = |key: &String| *key == chat.guid || *key == chat.identifier || *key == chat.id.to_string();
+            chat.is_group || self.group_chats.iter().any(is_listed)
+        });
+        Inbound { message: message.clone(), arrival, as_group, sender, direct_route, now }
     }
 }
 

@@ -241,10 +241,14 @@ impl Outbox {
         let mut head = self.parts.hub.watch_head();
         let mut stop = self.parts.stop.clone();
         let deadline = tokio::time::Instant::now() + VERIFY;
+        // It was handed over: a database that cannot be read leaves the outcome open, and is no failure.
+        let mut unreadable;
         loop {
             head.mark_unchanged();
-            if let Some(row) = self.find(db, way)? {
-                return Ok(row);
+            match self.find(db, way) {
+                Ok(Some(row)) => return Ok(row),
+                Ok(None) => unreadable = None,
+                Err(error) => unreadable = Some(error),
             }
             tokio::select! {
                 _ = head.changed() => {}
@@ -252,6 +256,12 @@ impl Outbox {
                 () = tokio::time::sleep_until(deadline) => break,
                 () = is_set(&mut stop) => break,
             }
+        }
+        if let Some(error) = unreadable {
+            let error = detail(&error);
+            return Err(RpcError::may_have_completed(&format!(
+                "osascript succeeded, but chat.db could not be read to see whether the message left: {error}"
+            )));
         }
         let what = if order.file.is_some() { "attachment" } else { "text" };
         let before =

@@ -150,9 +150,9 @@ impl Outbox {
         let found = match &outcome {
             Outcome::NotStarted(detail) => return failed(Disposition::NotStarted, detail),
             Outcome::StillRunning(detail) => return failed(Disposition::StillInFlight, detail),
-            Outcome::Accepted => self.confirm(&db, before, react).await?,
+            Outcome::Accepted => self.confirm(&db, before, react).await,
             // It may have been pressed all the same: a row says so.
-            Outcome::Uncertain(_) => db.own_tapback(before, react.chat, &react.kind)?,
+            Outcome::Uncertain(_) => pressed(&db, before, react),
         };
         match (found, outcome) {
             (Some(found), _) => Ok(answer(react, &found)),
@@ -181,23 +181,31 @@ impl Outbox {
     }
 
     /// Waits for the row that Messages writes, and for its chat.
-    async fn confirm(&self, db: &ChatDb, before: RowId, react: &React) -> Result<Option<OwnTapback>, RpcError> {
+    async fn confirm(&self, db: &ChatDb, before: RowId, react: &React) -> Option<OwnTapback> {
         let mut head = self.parts.hub.watch_head();
         let mut stop = self.parts.stop.clone();
         let deadline = tokio::time::Instant::now() + CONFIRM;
         loop {
             head.mark_unchanged();
-            if let Some(found) = db.own_tapback(before, react.chat, &react.kind)? {
-                return Ok(Some(found));
+            if let Some(found) = pressed(db, before, react) {
+                return Some(found);
             }
             tokio::select! {
                 _ = head.changed() => {}
                 () = tokio::time::sleep(CONFIRM_STEP) => {}
-                () = tokio::time::sleep_until(deadline) => return Ok(None),
-                () = is_set(&mut stop) => return Ok(None),
+                () = tokio::time::sleep_until(deadline) => return None,
+                () = is_set(&mut stop) => return None,
             }
         }
     }
+}
+
+/// The reaction, once its row is seen. A database that cannot be read leaves the outcome open, and is no failure.
+fn pressed(db: &ChatDb, before: RowId, react: &React) -> Option<OwnTapback> {
+    db.own_tapback(before, react.chat, &react.kind)
+        .inspect_err(|error| tracing::warn!(%error, "a reaction could not be looked for"))
+        .ok()
+        .flatten()
 }
 
 async fn press(osascript: &Path, chat: &Chat, kind: &TapbackKind, limit: Duration) -> Outcome {

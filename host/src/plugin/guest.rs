@@ -12,6 +12,7 @@ use super::bindings::imsgd::policy::{host, message, store};
 use super::engine::Budget;
 use super::limits::{self, Growth};
 use super::log::Log;
+use super::panic;
 use crate::address::Normalizer;
 use crate::message as domain;
 use crate::policy::Inbound;
@@ -27,6 +28,31 @@ pub struct AttachmentRep;
 /// Keys and what they become: a value, or gone.
 pub type StoreWrites = BTreeMap<String, Option<Vec<u8>>>;
 
+/// Where a policy is tested: time stands still, and chance is the same in every run.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage {
+    pub now: Timestamp,
+    seed: u64,
+}
+
+impl Stage {
+    /// Random bytes are those of `imsgd_plugin::testing`, so that both kinds of tests see the same codes.
+    pub fn at(now: Timestamp) -> Stage {
+        Stage { now, seed: 0 }
+    }
+
+    /// Splitmix64, a byte of each number.
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut bits = self.seed;
+            bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            *byte = (bits ^ (bits >> 31)) as u8;
+        }
+    }
+}
+
 /// The host's side of one plugin instance.
 pub struct Guest {
     pub(super) growth: Growth,
@@ -35,6 +61,7 @@ pub struct Guest {
     pub(super) call: Call,
     pub(super) state: State,
     pub(super) log: Log,
+    pub(super) stage: Option<Stage>,
 }
 
 /// What belongs to the call that runs.
@@ -44,11 +71,13 @@ pub(super) struct Call {
     pub writes: StoreWrites,
     /// By how many bytes the state grows with these writes, or shrinks.
     growth: isize,
+    /// The last line that was logged as a panic's, without what stood before.
+    pub panic: Option<String>,
 }
 
 impl Call {
     pub fn new(inbound: Option<Arc<Inbound>>, now: Timestamp) -> Call {
-        Call { inbound, now, writes: StoreWrites::new(), growth: 0 }
+        Call { inbound, now, writes: StoreWrites::new(), growth: 0, panic: None }
     }
 }
 
@@ -117,6 +146,30 @@ impl Guest {
         };
         value.map_or(0, |value| (key.len() + value.len()) as isize)
     }
+
+    pub(super) fn fill_with_chance(&mut self, bytes: &mut [u8]) -> Result<()> {
+        match &mut self.stage {
+            Some(stage) => stage.fill(bytes),
+            None => getrandom::fill(bytes)?,
+        }
+        Ok(())
+    }
+
+    pub(super) fn say(&mut self, level: &'static str, text: String) {
+        if let Some(at) = text.find(panic::SIGN) {
+            self.call.panic = Some(shortened(&text[at..]).to_owned());
+        } else if let Some(panic) = self.call.panic.as_mut().filter(|panic| panic.ends_with(':')) {
+            // By way of stderr, a panic comes line by line.
+            panic.push('
+');
+            panic.push_str(shortened(&text));
+        }
+        self.log.write(level, text);
+    }
+}
+
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(limits::LOG_LINE_BYTES)]
 }
 
 impl message::Host for Guest {}
@@ -280,7 +333,7 @@ impl host::Host for Guest {
             host::Level::Warn => "warn",
             host::Level::Error => "error",
         };
-        self.log.write(level, text);
+        self.say(level, text);
         Ok(())
     }
 
@@ -293,7 +346,7 @@ impl host::Host for Guest {
             bail!("random limit: wanted {len} bytes, may have {}", limits::RANDOM_BYTES);
         }
         let mut bytes = vec![0; len as usize];
-        getrandom::fill(&mut bytes)?;
+        self.fill_with_chance(&mut bytes)?;
         Ok(bytes)
     }
 
@@ -365,6 +418,18 @@ mod tests {
             call: Call::new(None, Timestamp::UNIX_EPOCH),
             state,
             log: Log::new("test"),
+            stage: None,
+        }
+    }
+
+    #[test]
+    fn a_panic_is_known_from_one_line_of_the_log_or_from_two_of_stderr() {
+        for lines in
+            [&["panicked at src/lib.rs:1:2:\nno"][..], &["thread 'main' panicked at src/lib.rs:1:2:", "no", "note"]]
+        {
+            let mut guest = guest(State::default());
+            lines.iter().for_each(|line| guest.keep_line("error", (*line).to_owned()));
+            assert_eq!(guest.call.panic.as_deref(), Some("panicked at src/lib.rs:1:2:\nno"), "{lines:?}");
         }
     }
 
@@ -382,6 +447,16 @@ mod tests {
         guest.state.apply(&writes);
         assert_eq!(guest.state.bytes, 3);
         assert_eq!(guest.keys(String::new()).unwrap(), ["b"]);
+    }
+
+    #[test]
+    fn chance_on_a_stage_is_that_of_the_sdks_own_tests() {
+        let mut guest = guest(State::default());
+        guest.stage = Some(Stage::at(Timestamp::UNIX_EPOCH));
+        let mut bytes = [0; 4];
+        guest.fill_with_chance(&mut bytes).unwrap();
+        // The first outputs of Splitmix64 with seed 0, of each the lowest byte.
+        assert_eq!(bytes, [175, 244, 79, 236]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::policy::Interface;
 
 /// The package whose interfaces the host serves and asks for, and the version that it has.
 const PACKAGE: &str = "imsgd:policy/";
-const VERSION: &str = "0.1.0";
+pub const ABI_VERSION: &str = "0.1.0";
 
 /// Larger files are refused unread: a policy with a JavaScript engine inside has about 12 MiB.
 pub const COMPONENT_BYTES: u64 = 32 << 20;
@@ -38,13 +38,17 @@ pub enum Refusal {
     NotAComponent(String),
     #[error("a core module, not a component. Make one of it with `imsgd plugin build`")]
     CoreModule,
-    #[error("imports `{0}`, which this host does not offer. A policy may import imsgd:policy@{VERSION} and WASI")]
+    #[error(
+        "imports `{0}`, which this host does not offer. A policy may import imsgd:policy@{ABI_VERSION} and WASI 0.2"
+    )]
     ForeignImport(String),
-    #[error("needs `{wanted}`, this host has {PACKAGE}*@{VERSION}. Build the policy against that version")]
+    #[error("needs `{wanted}`, this host has {PACKAGE}*@{ABI_VERSION}. {}", advice(.wanted))]
     OtherVersion { wanted: String },
-    #[error("exports no policy interface: allowlist, pairing, group, filter or chunking of imsgd:policy@{VERSION}")]
+    #[error("needs `{wanted}`, this host has {PACKAGE}*@{ABI_VERSION}, which lacks something of it: {lacks}. {}", advice(.wanted))]
+    Newer { wanted: String, lacks: String },
+    #[error("exports no policy interface: allowlist, pairing, group, filter or chunking of imsgd:policy@{ABI_VERSION}")]
     NoInterface,
-    #[error("does not export `{PACKAGE}policy@{VERSION}`, through which every policy is configured")]
+    #[error("does not export `{PACKAGE}policy@{ABI_VERSION}`, through which every policy is configured")]
     NoConfigure,
     #[error("does not fit: {0}")]
     DoesNotFit(String),
@@ -67,7 +71,7 @@ pub fn compile(engine: &PluginEngine, bytes: &[u8]) -> Result<Compiled, Refusal>
     Everything::add_to_linker::<_, wasmtime::component::HasSelf<_>>(&mut linker, |guest| guest)
         .and_then(|()| wasi::add_to_linker(&mut linker, &component))
         .map_err(|error| Refusal::DoesNotFit(cause(&error)))?;
-    let pre = linker.instantiate_pre(&component).map_err(|error| Refusal::DoesNotFit(cause(&error)))?;
+    let pre = linker.instantiate_pre(&component).map_err(|error| misfit(engine, &component, &error))?;
     let exported = check_exports(engine, &component)?;
     let fit = |error: wasmtime::Error| Refusal::DoesNotFit(cause(&error));
     macro_rules! indices {
@@ -125,6 +129,18 @@ fn check_imports(engine: &PluginEngine, component: &Component) -> Result<(), Ref
     Ok(())
 }
 
+/// Where a newer patch of the track is imported, that is why.
+fn misfit(engine: &PluginEngine, component: &Component, error: &wasmtime::Error) -> Refusal {
+    let ours = patch(ABI_VERSION);
+    let component_type = component.component_type();
+    let newer = (component_type.imports(engine.engine()))
+        .find(|(name, _)| split(name).is_some_and(|(_, version)| patch(version) > ours));
+    match newer {
+        Some((name, _)) => Refusal::Newer { wanted: name.to_owned(), lacks: cause(error) },
+        None => Refusal::DoesNotFit(cause(error)),
+    }
+}
+
 fn check_exports(engine: &PluginEngine, component: &Component) -> Result<Vec<Interface>, Refusal> {
     let mut found = Vec::new();
     let mut configures = false;
@@ -156,7 +172,26 @@ fn split(name: &str) -> Option<(&str, &str)> {
 /// Before 1.0 the minor version is the track within which wasmtime lets versions meet.
 fn same_track(version: &str) -> bool {
     let track = |version: &str| version.rsplit_once('.').map(|(track, _)| track.to_owned());
-    !version.contains('-') && track(version) == track(VERSION)
+    !version.contains('-') && track(version) == track(ABI_VERSION)
+}
+
+/// The last number of `0.1.3`.
+fn patch(version: &str) -> Option<u64> {
+    version.rsplit_once('.')?.1.parse().ok()
+}
+
+/// What to do about a component of another version, by which of the two is older.
+fn advice(wanted: &str) -> String {
+    let numbers =
+        |version: &str| version.split(['.', '-']).map(|part| part.parse::<u64>().unwrap_or(0)).collect::<Vec<_>>();
+    let version = split(wanted).map_or("", |(_, version)| version);
+    if numbers(version) > numbers(ABI_VERSION) {
+        format!(
+            "Update imsgd, or build the policy against {ABI_VERSION}: `imsgd plugin sdk` in its crate, then `imsgd plugin build`"
+        )
+    } else {
+        "Build the policy anew: `imsgd plugin sdk` in its crate, then `imsgd plugin build`".to_owned()
+    }
 }
 
 /// An error with its causes on one line, without the backtrace of wasm frames.

@@ -84,11 +84,15 @@ fn answer(store: &mut StoreContextMut<'_, Guest>, function: &str, arguments: &[V
         "wasi:clocks/monotonic-clock.resolution" => Val::U64(1_000_000),
         "wasi:clocks/wall-clock.now" => datetime(store.data().call.now.as_millisecond()),
         "wasi:clocks/wall-clock.resolution" => datetime(1),
-        "wasi:random/random.get-random-u64" | "wasi:random/insecure.get-insecure-random-u64" => Val::U64(random_u64()?),
-        "wasi:random/random.get-random-bytes" | "wasi:random/insecure.get-insecure-random-bytes" => {
-            random_bytes(arguments)?
+        "wasi:random/random.get-random-u64" | "wasi:random/insecure.get-insecure-random-u64" => {
+            Val::U64(random_u64(store)?)
         }
-        "wasi:random/insecure-seed.insecure-seed" => Val::Tuple(vec![Val::U64(random_u64()?), Val::U64(random_u64()?)]),
+        "wasi:random/random.get-random-bytes" | "wasi:random/insecure.get-insecure-random-bytes" => {
+            random_bytes(store, arguments)?
+        }
+        "wasi:random/insecure-seed.insecure-seed" => {
+            Val::Tuple(vec![Val::U64(random_u64(store)?), Val::U64(random_u64(store)?)])
+        }
         "wasi:cli/exit.exit" => bail!("the policy ended itself"),
         _ => bail!("`{function}` is not there for a policy"),
     }))
@@ -100,7 +104,7 @@ fn log_lines(guest: &mut Guest, arguments: &[Val]) {
     let bytes: Vec<u8> =
         bytes.iter().filter_map(|byte| if let Val::U8(byte) = byte { Some(*byte) } else { None }).collect();
     for line in String::from_utf8_lossy(&bytes).lines().filter(|line| !line.trim().is_empty()) {
-        guest.log.write("info", line.to_owned());
+        guest.say("info", line.to_owned());
     }
 }
 
@@ -110,18 +114,18 @@ fn datetime(millis: i64) -> Val {
     Val::Record(vec![("seconds".into(), Val::U64(millis / 1000)), ("nanoseconds".into(), Val::U32(nanoseconds))])
 }
 
-fn random_u64() -> Result<u64> {
+fn random_u64(store: &mut StoreContextMut<'_, Guest>) -> Result<u64> {
     let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)?;
+    store.data_mut().fill_with_chance(&mut bytes)?;
     Ok(u64::from_ne_bytes(bytes))
 }
 
-fn random_bytes(arguments: &[Val]) -> Result<Val> {
+fn random_bytes(store: &mut StoreContextMut<'_, Guest>, arguments: &[Val]) -> Result<Val> {
     let Some(Val::U64(len)) = arguments.first() else { bail!("random bytes without a length") };
     if *len > u64::from(limits::RANDOM_BYTES) {
         bail!("random limit: wanted {len} bytes, may have {}", limits::RANDOM_BYTES);
     }
     let mut bytes = vec![0; usize::try_from(*len)?];
-    getrandom::fill(&mut bytes)?;
+    store.data_mut().fill_with_chance(&mut bytes)?;
     Ok(Val::List(bytes.into_iter().map(Val::U8).collect()))
 }

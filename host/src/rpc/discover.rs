@@ -10,6 +10,7 @@ use super::param::{Default, Kind, Param};
 use super::wire::error::{DatabaseUnavailable, DeliveryFailure};
 use super::wire::journal::{JournalNotification, Missed};
 use super::wire::plugins::{LinesMissed, LogNotification};
+use super::wire::replay::ReplayProgress;
 use super::wire::watch::{MessageNotification, Overflow, StreamError, StreamReset, UpdateNotification};
 use super::{METHODS, Method};
 
@@ -54,6 +55,10 @@ const SENT: &[Notification] = &[
     Notification::new::<Missed>(
         "journal.missed",
         "The client read too slowly and missed verdicts. The subscription goes on; `journal.list` has them.",
+    ),
+    Notification::new::<ReplayProgress<'_>>(
+        "policy.replay.progress",
+        "How far `policy.replay` has come, before its answer.",
     ),
     Notification::new::<LogNotification<'_>>("plugin.log", "A line of a policy's log. Messages may be quoted in it."),
     Notification::new::<LinesMissed>(

@@ -37,7 +37,8 @@ fn find(service: &Service, params: &Params) -> Result<(String, Log), RpcError> {
     match service.logs.find(&name) {
         Some(log) => Ok((name, log)),
         None => {
-            let nearest = config::nearest(&name, service.logs.names().iter());
+            let names = service.logs.names();
+            let nearest = config::nearest(&name, names.iter().map(String::as_str));
             let hint = nearest.map_or("`plugins.list` has them".to_owned(), |name| format!("did you mean `{name}`?"));
             Err(RpcError::params(format!("there is no plugin `{name}`; {hint}")))
         }

@@ -13,6 +13,7 @@ pub mod local;
 pub mod outbox;
 pub mod pairing;
 pub mod plugins;
+pub mod replay;
 pub mod scheduled;
 pub mod send;
 pub mod stats;

@@ -3,8 +3,7 @@
 //! Configuration: `dm_policy`, `allow_from`, `deny_from`, `dm_scope`. Keeps nothing in the store. Rejects
 //! with `denied`, `not_in_allow_from` or `dm_disabled`.
 
-use imsgd_plugin::address::Entries;
-use imsgd_plugin::{Admission, Allowlist, Message, Policy, export_policy};
+use imsgd_plugin::{Admission, Allowlist, DmScope, Entries, Message, Policy, export_policy};
 use serde::Deserialize;
 
 #[derive(Debug, Default, Deserialize)]
@@ -28,16 +27,6 @@ enum DmPolicy {
     Disabled,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum DmScope {
-    /// All direct messages go by the host's default route.
-    #[default]
-    Main,
-    /// A route for each sender.
-    Peer,
-}
-
 impl Policy for DirectMessages {
     type Config = Self;
 
@@ -55,21 +44,12 @@ impl Allowlist for DirectMessages {
             return Admission::Reject("dm_disabled".into());
         }
         if self.allow_from.matches(message) {
-            return Admission::Admit(self.route(message));
+            return Admission::Admit(self.dm_scope.route(message));
         }
         match self.dm_policy {
             DmPolicy::Pairing => Admission::Abstain,
             // `*` would have matched, so `open` is no different here.
             _ => Admission::Reject("not_in_allow_from".into()),
-        }
-    }
-}
-
-impl DirectMessages {
-    fn route(&self, message: &Message) -> Option<String> {
-        match self.dm_scope {
-            DmScope::Main => None,
-            DmScope::Peer => Some(format!("dm:{}", message.sender().address())),
         }
     }
 }

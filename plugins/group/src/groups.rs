@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use imsgd_plugin::Chat;
-use imsgd_plugin::address::{ChatEntry, Entries};
+use imsgd_plugin::Entries;
+use imsgd_plugin::address::ChatEntry;
 use serde::Deserialize;
 
 /// What one group's table says. What it leaves out, the table of `*` says.

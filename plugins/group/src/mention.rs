@@ -1,5 +1,6 @@
 //! An entry of `mention_patterns`: a word, or a regular expression.
 
+use imsgd_plugin::text::has_words;
 use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
 
@@ -9,7 +10,6 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) enum Pattern {
-    /// In lower case.
     Words(String),
     Regex(Regex),
 }
@@ -17,7 +17,7 @@ pub(crate) enum Pattern {
 impl Pattern {
     pub(crate) fn matches(&self, text: &str) -> bool {
         match self {
-            Self::Words(words) => has_words(&text.to_lowercase(), words),
+            Self::Words(words) => has_words(text, words),
             Self::Regex(regex) => regex.is_match(text),
         }
     }
@@ -31,7 +31,7 @@ impl TryFrom<String> for Pattern {
             return Err("an empty pattern would match everything".into());
         }
         if !pattern.contains(|c| r"\^$.|?*+()[]{}".contains(c)) {
-            return Ok(Self::Words(pattern.trim().to_lowercase()));
+            return Ok(Self::Words(pattern.trim().to_owned()));
         }
         RegexBuilder::new(&pattern)
             .case_insensitive(true)
@@ -39,22 +39,6 @@ impl TryFrom<String> for Pattern {
             .map(Self::Regex)
             .map_err(|error| format!("`{pattern}`: {error}"))
     }
-}
-
-/// Whether `words` stand in `text` with no letter or digit joined to either end.
-fn has_words(text: &str, words: &str) -> bool {
-    text.match_indices(words).any(|(start, found)| {
-        let before = text[..start].chars().next_back();
-        let after = text[start + found.len()..].chars().next();
-        let first = words.chars().next();
-        let last = words.chars().next_back();
-        let is_part = joins(before) && joins(first) || joins(last) && joins(after);
-        !is_part
-    })
-}
-
-fn joins(character: Option<char>) -> bool {
-    character.is_some_and(|c| c.is_alphanumeric() || c == '_')
 }
 
 #[cfg(test)]

@@ -11,22 +11,22 @@
 //! | `denied/<address>` | [`Denied`] | the denied request would have expired |
 //! | `paired/<address>` | [`Paired`] | unpaired |
 
+use imsgd_plugin::store::Table;
 use imsgd_plugin::{
-    Arrival, Challenge, Message, Outcome, Pairing, Policy, Refusal, Request, export_policy, host, store,
+    Arrival, Challenge, Message, Outcome, Pairing, Policy, Refusal, Request, export_policy, fold_code, host,
+    random_code,
 };
 use serde::{Deserialize, Serialize};
 
 mod config;
 
-use config::{Config, DmScope};
+use config::Config;
 
-/// Thirty-two letters and digits that are not taken for one another, so that five bits make one.
-const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const CODE_LENGTH: u32 = 8;
 
-const REQUEST: &str = "request/";
-const DENIED: &str = "denied/";
-const PAIRED: &str = "paired/";
+const REQUESTS: Table<Pending> = Table::new("request/");
+const DENIED: Table<Denied> = Table::new("denied/");
+const PAIRED: Table<Paired> = Table::new("paired/");
 
 pub struct Codes(Config);
 
@@ -61,14 +61,14 @@ impl Pairing for Codes {
         if address.is_empty() {
             return Outcome::Reject("no_sender_address".into());
         }
-        if store::get::<Paired>(&key(PAIRED, &address)).is_some() {
-            return Outcome::Paired(self.route(&address));
+        if PAIRED.get(&address).is_some() {
+            return Outcome::Paired(self.0.dm_scope.route(message));
         }
         // Nobody waits for an answer to what was written long ago.
         if message.arrival() == Arrival::Backfill {
             return Outcome::Reject("backfill_stranger".into());
         }
-        if store::get::<Denied>(&key(DENIED, &address)).is_some_and(|denied| host::now() < denied.until) {
+        if DENIED.get(&address).is_some_and(|denied| host::now() < denied.until) {
             return Outcome::Reject("pairing_denied".into());
         }
         let pending = live_requests();
@@ -85,7 +85,7 @@ impl Pairing for Codes {
 
     fn approve(&self, code: &str) -> Result<String, Refusal> {
         let request = take_request(code)?;
-        store::set(&key(PAIRED, &request.address), &Paired { since: host::now() });
+        PAIRED.set(&request.address, &Paired { since: host::now() });
         Ok(request.address)
     }
 
@@ -93,19 +93,18 @@ impl Pairing for Codes {
     /// next message would make the next code.
     fn deny(&self, code: &str) -> Result<String, Refusal> {
         let request = take_request(code)?;
-        store::set(&key(DENIED, &request.address), &Denied { until: request.expires_at });
+        DENIED.set(&request.address, &Denied { until: request.expires_at });
         Ok(request.address)
     }
 
     fn paired(&self) -> Vec<String> {
-        addresses(PAIRED).collect()
+        PAIRED.names().collect()
     }
 
     fn unpair(&self, address: &str) -> bool {
         let address = host::normalize(address).unwrap_or_else(|| address.trim().into());
-        let key = key(PAIRED, &address);
-        let was_paired = store::get::<Paired>(&key).is_some();
-        store::delete(&key);
+        let was_paired = PAIRED.get(&address).is_some();
+        PAIRED.delete(&address);
         was_paired
     }
 }
@@ -114,26 +113,19 @@ impl Codes {
     fn challenge(&self, address: &str, others: &[Request]) -> Outcome {
         let code = new_code(others);
         let requested_at = host::now();
-        let expires_at = requested_at.saturating_add(self.0.ttl.0);
+        let expires_at = requested_at.saturating_add(self.0.ttl.as_millis());
         let pending = Pending { code: code.clone(), requested_at, expires_at };
-        store::set(&key(REQUEST, address), &pending);
+        REQUESTS.set(address, &pending);
         let reply = self.0.reply.with_code(&code);
         Outcome::Challenge(Challenge { code, reply, expires_at })
-    }
-
-    fn route(&self, address: &str) -> Option<String> {
-        match self.0.dm_scope {
-            DmScope::Main => None,
-            DmScope::Peer => Some(format!("dm:{address}")),
-        }
     }
 }
 
 /// Removes the request with this code, if it can still be answered.
 fn take_request(code: &str) -> Result<Request, Refusal> {
-    let code = code.trim().to_ascii_uppercase();
+    let code = fold_code(code);
     let request = requests().find(|request| request.code == code).ok_or(Refusal::UnknownCode)?;
-    store::delete(&key(REQUEST, &request.address));
+    REQUESTS.delete(&request.address);
     if is_expired(&request) { Err(Refusal::Expired) } else { Ok(request) }
 }
 
@@ -142,9 +134,11 @@ fn live_requests() -> Vec<Request> {
 }
 
 fn requests() -> impl Iterator<Item = Request> {
-    addresses(REQUEST).filter_map(|address| {
-        let Pending { code, requested_at, expires_at } = store::get(&key(REQUEST, &address))?;
-        Some(Request { code, address, requested_at, expires_at })
+    REQUESTS.iter().map(|(address, Pending { code, requested_at, expires_at })| Request {
+        code,
+        address,
+        requested_at,
+        expires_at,
     })
 }
 
@@ -156,12 +150,11 @@ fn is_expired(request: &Request) -> bool {
 /// unknown.
 fn forget_expired() {
     for request in requests().filter(is_expired) {
-        store::delete(&key(REQUEST, &request.address));
+        REQUESTS.delete(&request.address);
     }
-    for address in addresses(DENIED) {
-        let key = key(DENIED, &address);
-        if store::get::<Denied>(&key).is_some_and(|denied| denied.until <= host::now()) {
-            store::delete(&key);
+    for (address, denied) in DENIED.iter() {
+        if denied.until <= host::now() {
+            DENIED.delete(&address);
         }
     }
 }
@@ -169,21 +162,11 @@ fn forget_expired() {
 /// Unlike that of any other request.
 fn new_code(others: &[Request]) -> String {
     loop {
-        // Thirty-two divides 256: every letter is as likely as any other.
-        let letter = |byte: u8| char::from(ALPHABET[usize::from(byte % 32)]);
-        let code: String = host::random(CODE_LENGTH).into_iter().map(letter).collect();
+        let code = random_code(CODE_LENGTH);
         if others.iter().all(|other| other.code != code) {
             return code;
         }
     }
-}
-
-fn key(kind: &str, address: &str) -> String {
-    format!("{kind}{address}")
-}
-
-fn addresses(kind: &str) -> impl Iterator<Item = String> {
-    store::keys(kind).into_iter().filter_map(move |key| key.strip_prefix(kind).map(str::to_owned))
 }
 
 export_policy!(Codes: Pairing);
@@ -227,7 +210,7 @@ mod tests {
         let policy = policy("{}");
         let challenge = challenged(&policy, ANN);
         assert_eq!(challenge.code.len(), 8);
-        assert!(challenge.code.bytes().all(|letter| ALPHABET.contains(&letter)), "{}", challenge.code);
+        assert!(challenge.code.bytes().all(|letter| letter.is_ascii_alphanumeric()), "{}", challenge.code);
         assert!(challenge.reply.expect("a reply").contains(&challenge.code));
         assert_eq!(challenge.expires_at, 1_000_000 + HOUR);
         assert_eq!(outcome(&policy, ANN), "waiting");
@@ -284,7 +267,7 @@ mod tests {
         challenged(&policy, ANN);
         testing::set_now(1_000_000 + 60_000);
         assert_eq!(outcome(&policy, EVE), "challenge");
-        assert_eq!(store::keys(REQUEST), [format!("{REQUEST}{EVE}")]);
+        assert_eq!(REQUESTS.names().collect::<Vec<_>>(), [EVE]);
     }
 
     #[test]
@@ -296,7 +279,7 @@ mod tests {
         assert_eq!(policy.approve(&code), Err(Refusal::UnknownCode));
         testing::set_now(1_000_000 + HOUR);
         assert_eq!(outcome(&policy, ANN), "challenge");
-        assert!(store::keys(DENIED).is_empty());
+        assert!(DENIED.names().next().is_none());
     }
 
     #[test]
@@ -358,13 +341,5 @@ mod tests {
         policy.approve("WRONG").expect_err("refused");
         policy.approve(&code).expect("approved");
         assert!(testing::logged().is_empty());
-    }
-
-    #[test]
-    fn every_letter_of_the_alphabet_comes_up() {
-        testing::reset();
-        let seen: std::collections::BTreeSet<char> =
-            (0..200).flat_map(|_| new_code(&[]).chars().collect::<Vec<_>>()).collect();
-        assert_eq!(seen.len(), ALPHABET.len());
     }
 }

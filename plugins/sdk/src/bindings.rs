@@ -6,7 +6,7 @@
 
 pub mod imports {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "package imsgd:plugin;
             world imports {
                 import imsgd:policy/message@0.1.0;
@@ -20,7 +20,7 @@ pub mod imports {
 
 pub mod policy {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "package imsgd:plugin; world exports-policy { export imsgd:policy/policy@0.1.0; }",
         world: "imsgd:plugin/exports-policy",
         pub_export_macro: true,
@@ -31,7 +31,7 @@ pub mod policy {
 
 pub mod allowlist {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "package imsgd:plugin; world exports-allowlist { export imsgd:policy/allowlist@0.1.0; }",
         world: "imsgd:plugin/exports-allowlist",
         with: { "imsgd:policy/message@0.1.0": crate::bindings::imports::imsgd::policy::message },
@@ -43,7 +43,7 @@ pub mod allowlist {
 
 pub mod pairing {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "package imsgd:plugin; world exports-pairing { export imsgd:policy/pairing@0.1.0; }",
         world: "imsgd:plugin/exports-pairing",
         with: { "imsgd:policy/message@0.1.0": crate::bindings::imports::imsgd::policy::message },
@@ -55,7 +55,7 @@ pub mod pairing {
 
 pub mod group {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "package imsgd:plugin; world exports-group { export imsgd:policy/group@0.1.0; }",
         world: "imsgd:plugin/exports-group",
         with: { "imsgd:policy/message@0.1.0": crate::bindings::imports::imsgd::policy::message },
@@ -67,7 +67,7 @@ pub mod group {
 
 pub mod filter {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "package imsgd:plugin; world exports-filter { export imsgd:policy/filter@0.1.0; }",
         world: "imsgd:plugin/exports-filter",
         with: { "imsgd:policy/message@0.1.0": crate::bindings::imports::imsgd::policy::message },
@@ -79,7 +79,7 @@ pub mod filter {
 
 pub mod chunking {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "package imsgd:plugin; world exports-chunking { export imsgd:policy/chunking@0.1.0; }",
         world: "imsgd:plugin/exports-chunking",
         pub_export_macro: true,

@@ -2,7 +2,7 @@
 //! [`export_policy!`]. Nothing of WIT or of the component model shows.
 //!
 //! ```
-//! use imsgd_plugin::{Filter, Message, Policy, Verdict, export_policy};
+//! use imsgd_plugin::{Filter, Message, Policy, Verdict, export_policy, text};
 //! use serde::Deserialize;
 //!
 //! #[derive(Deserialize)]
@@ -22,8 +22,8 @@
 //!
 //! impl Filter for Muted {
 //!     fn filter(&self, message: &Message) -> Verdict {
-//!         let text = message.text();
-//!         match self.0.words.iter().any(|word| text.contains(word)) {
+//!         let said = message.text();
+//!         match self.0.words.iter().any(|word| text::has_words(&said, word)) {
 //!             true => Verdict::Drop("muted_word".into()),
 //!             false => Verdict::Pass,
 //!         }
@@ -33,22 +33,48 @@
 //! export_policy!(Muted: Filter);
 //! ```
 //!
-//! For any target but WebAssembly, [`Message`], [`host`] and [`store`] are the stand-ins of [`testing`]: a
-//! policy is tested with plain `cargo test`.
+//! Each trait has a whole example: [`Allowlist`], [`Pairing`], [`Group`], [`Filter`], [`Chunking`].
+//!
+//! # What helps
+//!
+//! | for | there is |
+//! |---|---|
+//! | lists of people and chats, as `allow_from` | [`address::Entries`] |
+//! | state that outlives a restart | [`store`], [`store::Table`] |
+//! | the time, random bytes, spelling of addresses, a log | [`host`] |
+//! | words in a text | [`text::has_words`] |
+//! | lengths of time in the configuration | [`Period`] |
+//! | codes for people | [`random_code`], [`fold_code`] |
+//! | a route for each sender | [`DmScope`] |
+//! | errors of the configuration, as owners will see them | [`parse_config`] |
+//! | tests with plain `cargo test` | [`testing`] |
+//!
+//! For any target but WebAssembly, [`Message`], [`host`] and [`store`] are the stand-ins of [`testing`].
+//!
+//! # Panics
+//!
+//! A panic ends the call, and what the call wrote is forgotten. The message that was judged is held, and judged again
+//! once another version is in force. What the panic said and where, as `src/lib.rs:42:9`, is in `imsgd plugin list`,
+//! `imsgd why` and the plugin's log.
 
 pub mod address;
+mod code;
 mod config;
 pub mod host;
+mod period;
 mod policy;
+mod route;
 pub mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+pub mod text;
 
 #[doc(hidden)]
 pub mod bindings;
 #[doc(hidden)]
 pub mod export;
 
+pub use address::Entries;
 pub use bindings::allowlist::exports::imsgd::policy::allowlist::Admission;
 pub use bindings::chunking::exports::imsgd::policy::chunking::Draft;
 pub use bindings::filter::exports::imsgd::policy::filter::Verdict;
@@ -57,7 +83,10 @@ pub use bindings::imports::imsgd::policy::message::{Arrival, Quoted, Service};
 #[cfg(target_arch = "wasm32")]
 pub use bindings::imports::imsgd::policy::message::{Attachment, Chat, Message, Person};
 pub use bindings::pairing::exports::imsgd::policy::pairing::{Challenge, Outcome, Refusal, Request};
+pub use code::{fold_code, random_code};
 pub use config::{NoConfig, parse as parse_config};
+pub use period::Period;
 pub use policy::{Allowlist, Chunking, Filter, Group, Pairing, Policy};
+pub use route::DmScope;
 #[cfg(not(target_arch = "wasm32"))]
 pub use testing::{Attachment, Chat, Message, Person};

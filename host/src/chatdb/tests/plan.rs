@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Fixture;
 use super::fixture::{DIRECT, START, second};
-use crate::chatdb::{After, Among, ChatDb, History};
+use crate::chatdb::{After, Among, ChatDb, History, Inbound};
 use crate::message::{RowId, TapbackKind};
 
 /// Calls everything that reads messages, on rows that make it use all of its queries.
@@ -21,7 +21,9 @@ fn exercise(db: &ChatDb) {
     db.history(&History::newest(DIRECT, 10)).unwrap();
     for chat in [None, Some(DIRECT)] {
         db.after(&After { since: START, chat, limit: 1, include_reactions: false }).unwrap();
+        db.inbound(&Inbound { after: START, last: RowId(9), chat, limit: 10 }).unwrap();
     }
+    db.first_since(second(0)).unwrap();
     db.accounts().unwrap();
     db.chats(10, true).unwrap();
     db.chats(10, false).unwrap();
@@ -115,4 +117,18 @@ fn history_and_scan_need_no_sorting() {
     for sql in ordered {
         assert!(!plan(&db, sql).iter().any(|step| step.contains("TEMP B-TREE")), "{sql}");
     }
+}
+
+#[test]
+fn a_statement_is_prepared_once_however_often_it_is_bound() {
+    let fixture = Fixture::new();
+    fixture.text(1, "x");
+    let db = fixture.open();
+    let sql = "SELECT ROWID FROM message WHERE associated_message_guid = ?1 AND is_read = ?2 AND date > ?3";
+    let mut statement = db.prepare(sql).unwrap();
+    for value in 0..3 {
+        let found = statement.query_map([value; 3], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(found.count(), 0);
+    }
+    assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
 }

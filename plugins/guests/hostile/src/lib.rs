@@ -39,6 +39,8 @@ enum Deed {
     Count,
     Loop,
     Trap,
+    /// Panic, and say the message.
+    Quote,
     /// Count, then trap: the count must not stay.
     WriteThenTrap,
     EatMemory,
@@ -105,6 +107,7 @@ impl Hostile {
             Deed::Count => Answer::Words(vec![count().to_string()]),
             Deed::Loop => spin(),
             Deed::Trap => panic!("told to trap"),
+            Deed::Quote => panic!("cannot make sense of `{}`", message.text()),
             Deed::WriteThenTrap => panic!("told to trap after {}", count()),
             Deed::EatMemory => eat_memory(),
             Deed::StackOverflow => Answer::Words(vec![sink(0).to_string()]),
