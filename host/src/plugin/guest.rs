@@ -160,8 +160,7 @@ impl Guest {
             self.call.panic = Some(shortened(&text[at..]).to_owned());
         } else if let Some(panic) = self.call.panic.as_mut().filter(|panic| panic.ends_with(':')) {
             // By way of stderr, a panic comes line by line.
-            panic.push('
-');
+            panic.push('\n');
             panic.push_str(shortened(&text));
         }
         self.log.write(level, text);
@@ -428,7 +427,7 @@ mod tests {
             [&["panicked at src/lib.rs:1:2:\nno"][..], &["thread 'main' panicked at src/lib.rs:1:2:", "no", "note"]]
         {
             let mut guest = guest(State::default());
-            lines.iter().for_each(|line| guest.keep_line("error", (*line).to_owned()));
+            lines.iter().for_each(|line| guest.say("error", (*line).to_owned()));
             assert_eq!(guest.call.panic.as_deref(), Some("panicked at src/lib.rs:1:2:\nno"), "{lines:?}");
         }
     }

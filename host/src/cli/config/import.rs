@@ -89,7 +89,10 @@ impl Import {
     fn put(&self, path: &Path, text: &str) -> anyhow::Result<Option<PathBuf>> {
         let file = File::read(path)?;
         if file.is_there() && !self.force {
-            bail!("{} is there already and was not touched; --force writes over it, and keeps it beside", path.display());
+            bail!(
+                "{} is there already and was not touched; --force writes over it, and keeps it beside",
+                path.display()
+            );
         }
         let backup = if file.is_there() { Some(keep(path, file.text())?) } else { None };
         file.replace(text)?;
