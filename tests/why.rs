@@ -54,7 +54,12 @@ fn why_tells_of_what_filters_drop_and_of_what_they_fail_on() {
     daemon.reload();
     let failed = daemon.receive_from(FRIEND, "bad too");
     let release = format!("imsgd held release {}", failed.rowid);
-    why_judged(&daemon, &failed.guid, "held", &["because the policy hostile", " failed: ", "replaced", &release]);
+    why_judged(
+        &daemon,
+        &failed.guid,
+        "held",
+        &["because the policy hostile", " failed: ", "`imsgd plugin log hostile`", "replaced", &release],
+    );
 }
 
 #[test]

@@ -21,8 +21,13 @@ pub enum Change {
     Remove(Value),
 }
 
+/// What changes may let the file grow to: it is read whole, and clients may add to it again and again.
+pub const BYTES: usize = 1 << 20;
+
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
+    #[error("the configuration would have {0} bytes, and may have {BYTES}")]
+    TooLong(usize),
     #[error("the file is no TOML: {0}")]
     NotToml(String),
     #[error("{key}: {detail}")]
@@ -51,7 +56,11 @@ pub fn edited(text: &str, key: &Key, change: &Change) -> Result<String, Error> {
             list_of(&mut document, key, false)?.is_some_and(|list| list::remove(list, &entry))
         }
     };
-    Ok(if is_changed { document.to_string() } else { text.to_owned() })
+    let after = if is_changed { document.to_string() } else { text.to_owned() };
+    match after.len() > BYTES.max(text.len()) {
+        true => Err(Error::TooLong(after.len())),
+        false => Ok(after),
+    }
 }
 
 /// What the file says of a key; none where it says nothing.

@@ -113,6 +113,14 @@ fn a_plugin_is_made_with_its_first_key() {
 }
 
 #[test]
+fn the_file_grows_within_bounds_and_may_always_shrink() {
+    let long = format!("policy.deny_from = ['{}']\n", "x".repeat(BYTES));
+    let add = Change::Add(json!("y"));
+    assert_eq!(edited(&long, &key("policy.deny_from"), &add), Err(Error::TooLong(long.len() + ", \"y\"".len())));
+    assert_eq!(change(&long, "policy.deny_from", Change::Unset), "");
+}
+
+#[test]
 fn what_cannot_be_done_is_said() {
     let said = |text: &str, name: &str, change: Change| edited(text, &key(name), &change).unwrap_err().to_string();
     assert!(said("", "policy.ttl", Change::Set(json!(null))).contains("unset the key for its default"));

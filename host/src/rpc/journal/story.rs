@@ -169,10 +169,16 @@ fn verdict(entry: &Entry) -> String {
                 "Kept as context for the next delivered message of its chat, by {by}. There has been none that carried it."
             ),
         },
-        "held" if entry.failed => format!(
-            "Held, because {by} failed: {reason}. It is judged again when that policy is replaced, or with `{}`.",
-            release()
-        ),
+        "held" if entry.failed => {
+            let log =
+                entry.decided_by.as_ref().map(|(name, _)| format!(" `imsgd plugin log {name}` has what it wrote."));
+            format!(
+                "Held, because {by} failed: {reason}.{} The message is judged again when that policy is replaced, or \
+                 with `{}`.",
+                log.unwrap_or_default(),
+                release()
+            )
+        }
         "held" => format!(
             "Held by {by}: its sender waits to be let in. `imsgd pairing list` shows the codes; `{}` lets this one through.",
             release()
