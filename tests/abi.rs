@@ -34,6 +34,12 @@ fn built_for(version: &str) -> Vec<u8> {
     bytes
 }
 
+/// Fails with the reason where something else becomes of it.
+fn delivered(daemon: &TestDaemon, guid: &str) {
+    let entry = eventually("it is judged", || daemon.journal(guid));
+    assert_eq!(entry["verdict"], "delivered", "{entry}");
+}
+
 fn label<'a>(message: &'a Value, name: &str) -> &'a str {
     let labels = message["policy"]["labels"].as_array().unwrap().iter().filter_map(Value::as_str);
     let found = labels.filter_map(|label| label.strip_prefix(name)?.strip_prefix(' ')).next();
@@ -55,7 +61,8 @@ fn a_component_of_the_first_version_gives_every_verdict_about_direct_messages() 
     let rejected = daemon.receive_from(FRIEND, "reject me");
     let dropped = daemon.receive_from(FRIEND, "drop me");
     for (text, route) in [("pass me", "main"), ("routed by admission", "aside"), ("reroute me", "elsewhere")] {
-        daemon.receive_from(FRIEND, text);
+        let sent = daemon.receive_from(FRIEND, text);
+        delivered(&daemon, &sent.guid);
         let message = client.message();
         assert_eq!((&message["text"], &message["policy"]["route"]), (&json!(text), &json!(route)));
     }
@@ -117,7 +124,7 @@ fn a_component_of_the_first_version_decides_about_groups() {
         let entry = eventually("it is judged", || daemon.journal(&said.guid));
         assert_eq!(entry["verdict"], verdict, "{text}");
     }
-    daemon.receive_in(GROUP, FRIEND, "routed in a group");
+    delivered(&daemon, &daemon.receive_in(GROUP, FRIEND, "routed in a group").guid);
     assert_eq!(client.message()["policy"]["route"], "aside");
 }
 
@@ -158,7 +165,7 @@ fn a_component_of_another_track_is_refused_with_both_versions_and_the_one_before
         let reason = answer["refused"][0]["reason"].as_str().unwrap_or_default();
         assert!(reason.contains(&format!("@{version}`, this host has imsgd:policy/*@0.1.0")), "{reason}");
         assert!(reason.contains(advice), "{version}: {reason}");
-        daemon.receive_from(FRIEND, "routed");
+        delivered(&daemon, &daemon.receive_from(FRIEND, "routed").guid);
         assert_eq!(client.message()["policy"]["route"], "aside", "{version}");
         let checked = daemon.run(&["plugin", "check", "plugins/first.wasm"]);
         assert_eq!(checked.status.code(), Some(1), "{checked:?}");
@@ -175,7 +182,7 @@ fn a_component_of_another_track_is_refused_with_both_versions_and_the_one_before
 fn a_component_of_a_newer_patch_loads_where_it_needs_nothing_new() {
     let daemon = daemon_with(&built_for("0.1.7"));
     let mut client = daemon.watch();
-    daemon.receive_from(FRIEND, "routed");
+    delivered(&daemon, &daemon.receive_from(FRIEND, "routed").guid);
     assert_eq!(client.message()["policy"]["route"], "aside");
 }
 

@@ -167,6 +167,7 @@ impl Guest {
     }
 }
 
+/// As long as a line of the log may be.
 fn shortened(text: &str) -> &str {
     &text[..text.floor_char_boundary(limits::LOG_LINE_BYTES)]
 }
