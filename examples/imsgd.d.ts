@@ -245,6 +245,20 @@ export interface Methods {
     result: Plugins;
   };
   /**
+   * The last lines of one policy's log: what it wrote, and how it failed. Messages may be quoted in them.
+   */
+  "plugins.log": {
+    params: PluginsLogParams;
+    result: PluginLog;
+  };
+  /**
+   * From now on tells of each line of one policy's log. `watch.unsubscribe` ends it.
+   */
+  "plugins.follow": {
+    params: PluginsFollowParams;
+    result: Subscribed;
+  };
+  /**
    * Reads configuration and plugins anew, now.
    */
   "plugins.reload": {
@@ -576,7 +590,23 @@ export interface Plugin {
    */
   mean_us: number;
   /**
-   * The last lines that it wrote.
+   * Microseconds that half of the calls stayed within, to an eighth. Absent before the first.
+   */
+  p50_us?: number;
+  /**
+   * The same of 99 in a hundred.
+   */
+  p99_us?: number;
+  /**
+   * Messages that are held now because of it: it failed on them, or wants their senders to introduce themselves.
+   */
+  held: number;
+  /**
+   * Bytes of memory that its instance has. Absent where it has none.
+   */
+  memory_bytes?: number;
+  /**
+   * The last few lines of its log; `plugins.log` has more.
    */
   log: PluginLogLine[];
   version?: string;
@@ -592,11 +622,19 @@ export interface Plugin {
   last_failure?: string;
 }
 /**
- * A line that a policy wrote.
+ * A line of a policy's log.
  */
 export interface PluginLogLine {
+  /**
+   * Counts the lines of all policies since imsgd was started: later lines have greater numbers.
+   */
+  number: number;
   at: string;
-  level: string;
+  /**
+   * Who wrote it. `imsgd` tells of failures, refusals, and of versions that come into force.
+   */
+  by: "plugin" | "imsgd";
+  level: "debug" | "info" | "warn" | "error";
   text: string;
 }
 /**
@@ -2079,6 +2117,35 @@ export interface Plugins {
   plugins: Plugin[];
 }
 /**
+ * Parameters of `plugins.log`.
+ */
+export interface PluginsLogParams {
+  /**
+   * Which policy, as `plugins.list` names it.
+   */
+  name: string;
+  /**
+   * How many of the last lines. Default: 100. At least 1. At most 100.
+   */
+  limit?: number;
+}
+/**
+ * The log of one policy, the oldest line first.
+ */
+export interface PluginLog {
+  name: string;
+  lines: PluginLogLine[];
+}
+/**
+ * Parameters of `plugins.follow`.
+ */
+export interface PluginsFollowParams {
+  /**
+   * Which policy, as `plugins.list` names it.
+   */
+  name: string;
+}
+/**
  * What reading configuration and plugins anew has changed.
  */
 export interface Reloaded {
@@ -2485,6 +2552,14 @@ export interface Notifications {
    */
   "policy.replay.progress": ReplayProgress;
   /**
+   * A line of a policy's log. Messages may be quoted in it.
+   */
+  "plugin.log": PluginLogNotification;
+  /**
+   * The client read too slowly and missed lines. The subscription goes on; `plugins.log` has those that are kept.
+   */
+  "plugin.log.missed": PluginLogMissed;
+  /**
    * The stream broke off. This is the last of the subscription.
    */
   error: StreamError;
@@ -2591,6 +2666,27 @@ export interface ReplayProgress {
    * Messages that the candidate holds because one of its policies failed.
    */
   failed: number;
+}
+/**
+ * Notification `plugin.log`.
+ */
+export interface PluginLogNotification {
+  subscription: number;
+  /**
+   * The name of the policy.
+   */
+  plugin: string;
+  line: PluginLogLine;
+}
+/**
+ * Notification `plugin.log.missed`: the client read too slowly. `plugins.log` has what is kept of it.
+ */
+export interface PluginLogMissed {
+  subscription: number;
+  /**
+   * How many lines, of all policies together.
+   */
+  missed: number;
 }
 /**
  * Notification `error`: the stream broke off, and this is the last of the subscription.

@@ -46,6 +46,7 @@ mod reload;
 mod replay;
 mod rpc;
 mod schema;
+mod seeing;
 mod socket;
 mod stdio;
 mod tidy;

@@ -213,7 +213,7 @@ fn a_candidate_that_traps_holds_messages_and_says_why() {
     assert_eq!(counted(&report["changes"]), json!({"failed": 3}));
     let hostile = &report["candidate"]["policies"][0];
     assert_eq!((&hostile["name"], &hostile["failures"]), (&json!("hostile"), &json!(3)));
-    assert!(hostile["last_failure"].as_str().unwrap().contains("unreachable"), "{hostile}");
+    assert!(hostile["last_failure"].as_str().unwrap().ends_with(": told to trap"), "{hostile}");
     assert_eq!(report["examples"][0]["candidate"]["verdict"], "held");
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::address::Normalizer;
 use crate::judge::Settings;
-use crate::plugin::{Compiled, LogLine, Plugin, PluginEngine, Setup, Stats, StoreWrites};
+use crate::plugin::{Compiled, LogLine, Logs, Plugin, PluginEngine, Setup, Stats, StoreWrites};
 use crate::policy::{Admission, Failure, FilterVerdict, GroupDecision, Inbound, Interface, Introduction, Policy};
 use crate::state::StateDb;
 
@@ -74,6 +74,9 @@ pub struct PluginReport {
     pub interfaces: Vec<Interface>,
     pub loaded_at: Option<Timestamp>,
     pub stats: Stats,
+    /// Linear memory of its instance, in bytes.
+    pub memory_bytes: Option<usize>,
+    /// The last lines of its log.
     pub log: Vec<LogLine>,
     /// Why this plugin judges nothing and holds what it would judge.
     pub broken: Option<String>,
@@ -81,10 +84,14 @@ pub struct PluginReport {
     pub refused: Option<String>,
 }
 
+/// Lines of a plugin's log in a report; `plugins.log` has all that are kept.
+const REPORTED_LINES: usize = 5;
+
 pub struct Chain {
     engine: PluginEngine,
     members: Vec<Member>,
     refused: BTreeMap<String, String>,
+    logs: Arc<Logs>,
     is_installed: bool,
 }
 
@@ -108,7 +115,12 @@ enum Body {
 
 impl Chain {
     pub fn new(engine: PluginEngine) -> Chain {
-        Chain { engine, members: Vec::new(), refused: BTreeMap::new(), is_installed: false }
+        Chain::with_logs(engine, Arc::default())
+    }
+
+    /// Whose plugins say what they say to these.
+    pub fn with_logs(engine: PluginEngine, logs: Arc<Logs>) -> Chain {
+        Chain { engine, members: Vec::new(), refused: BTreeMap::new(), logs, is_installed: false }
     }
 
     /// False until the first set is in force: nothing may be judged before.
@@ -176,6 +188,8 @@ impl Chain {
             if let Some(member) = member {
                 if let Body::Ready(plugin) = &member.body {
                     remember(state, &candidate.name, plugin.compiled());
+                    let version = &plugin.compiled().version;
+                    self.logs.of(&candidate.name).note("info", format!("version {version} is in force"));
                     installed.changed.push(candidate.name.clone());
                 }
                 self.members.push(member);
@@ -187,8 +201,10 @@ impl Chain {
             if let Err(error) = state.forget_plugin(&member.name) {
                 tracing::error!(%error, plugin = member.name, "a removed plugin could not be forgotten");
             }
+            self.logs.of(&member.name).note("info", "removed".to_owned());
             installed.removed.push(member.name);
         }
+        self.logs.keep_only(|name| candidates.iter().any(|candidate| candidate.name == name));
         self.refused = installed.refused.iter().cloned().collect();
         self.is_installed = true;
     }
@@ -211,11 +227,15 @@ impl Chain {
                 state: values,
                 normalizer: normalizer.clone(),
             };
-            Plugin::start(&self.engine, compiled.clone(), setup).map_err(|failure| failure.0)
+            let log = self.logs.of(&candidate.name);
+            Plugin::start_with(&self.engine, compiled.clone(), setup, log, None).map_err(|failure| failure.0)
         });
         let body = match started {
             Ok(plugin) => Body::Ready(Box::new(plugin)),
             Err(why) => {
+                if self.refused.get(&candidate.name) != Some(&why) {
+                    self.logs.of(&candidate.name).note("error", format!("refused: {why}"));
+                }
                 installed.refused.push((candidate.name.clone(), why.clone()));
                 if old.is_some_and(|member| matches!(member.body, Body::Ready(_))) {
                     return None;
@@ -314,11 +334,16 @@ impl Chain {
             interfaces: Vec::new(),
             loaded_at: None,
             stats: Stats::default(),
-            log: Vec::new(),
+            memory_bytes: None,
+            log: self.last_lines(name),
             broken: None,
             refused: Some(why.clone()),
         });
         in_force.chain(only_refused).collect()
+    }
+
+    fn last_lines(&self, name: &str) -> Vec<LogLine> {
+        self.logs.find(name).map(|log| log.last(REPORTED_LINES)).unwrap_or_default()
     }
 
     fn report_of(&self, member: &Member) -> PluginReport {
@@ -334,7 +359,8 @@ impl Chain {
             interfaces,
             loaded_at: plugin.map(|plugin| plugin.loaded_at),
             stats: plugin.map(|plugin| plugin.stats.clone()).unwrap_or_default(),
-            log: plugin.map(|plugin| plugin.log_lines().cloned().collect()).unwrap_or_default(),
+            memory_bytes: plugin.and_then(|plugin| plugin.memory_bytes()),
+            log: self.last_lines(&member.name),
             refused: self.refused.get(&member.name).filter(|_| broken.is_none()).cloned(),
             broken,
         }

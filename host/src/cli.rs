@@ -14,6 +14,7 @@ mod held;
 mod help;
 mod journal;
 mod lines;
+mod live;
 mod look;
 mod outbox;
 mod pairing;

@@ -17,10 +17,10 @@ mod journal;
 mod keys;
 mod span;
 
-pub(crate) use keys::nearest;
 pub use span::Span;
 
 pub use journal::Journal;
+pub use keys::nearest;
 
 /// Environment variable that names the configuration file, where `--config` does not.
 pub const CONFIG_VARIABLE: &str = "IMSGD_CONFIG";

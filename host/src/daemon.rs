@@ -24,7 +24,7 @@ use crate::judge::{self, Judge, Settings};
 use crate::outbox::switch::Switch;
 use crate::outbox::unseen::Unseen;
 use crate::outbox::{self, Outbox};
-use crate::plugin::PluginEngine;
+use crate::plugin::{Logs, PluginEngine};
 use crate::readers::Readers;
 use crate::reload::{self, Reloader};
 use crate::roster::Roster;
@@ -153,6 +153,7 @@ impl Daemon {
         let config = Arc::new(ArcSwap::from_pointee(config));
         let (stop, stopping) = watch::channel(false);
         let hub = Arc::new(Hub::default());
+        let logs = Arc::new(Logs::default());
         let stats = Arc::new(judge::Stats::default());
         let wake = Arc::new(Notify::new());
         let (requests, asked) = mpsc::channel(JUDGE_REQUESTS);
@@ -160,7 +161,7 @@ impl Daemon {
         let (jobs, job_queue) = mpsc::channel(outbox::QUEUE);
 
         let judge = Judge::new(judge::Parts {
-            chain: Chain::new(engine.clone()),
+            chain: Chain::with_logs(engine.clone(), logs.clone()),
             state,
             hub: hub.clone(),
             settings,
@@ -220,6 +221,7 @@ impl Daemon {
             judge: requests,
             outbox: jobs,
             switch,
+            logs,
             reloader,
             replays: Arc::default(),
             stats,

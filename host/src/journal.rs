@@ -1,5 +1,7 @@
 //! The journal: one row for each inbound message, with what became of it, who decided and why. No message text.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
@@ -294,6 +296,15 @@ pub fn held(connection: &Connection, failed: bool, after: RowId, limit: usize) -
 pub fn held_count(connection: &Connection) -> rusqlite::Result<i64> {
     connection
         .query_row("SELECT COUNT(*) FROM journal INDEXED BY journal_held WHERE verdict = 'held'", [], |row| row.get(0))
+}
+
+/// How many messages are held, by the policy that holds them; under no name, those that nobody decided on.
+pub fn held_by(connection: &Connection) -> rusqlite::Result<BTreeMap<String, i64>> {
+    let mut query = connection.prepare_cached(
+        "SELECT COALESCE(decided_by, ''), COUNT(*) FROM journal INDEXED BY journal_held
+         WHERE verdict = 'held' GROUP BY 1",
+    )?;
+    query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 fn timestamp(millis: i64) -> Timestamp {

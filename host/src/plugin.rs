@@ -5,10 +5,12 @@ mod engine;
 mod guest;
 pub mod limits;
 mod load;
+pub mod log;
 mod panic;
+mod times;
 mod wasi;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,8 +22,10 @@ use bindings::exports::imsgd::policy::{allowlist, chunking, filter, group, pairi
 use engine::Budget;
 pub use engine::PluginEngine;
 use guest::{Call, Guest, MessageRep, State};
-pub use guest::{LogLine, Stage, StoreWrites};
+pub use guest::{Stage, StoreWrites};
 pub use load::{ABI_VERSION, COMPONENT_BYTES, Compiled, Refusal, compile, version_of};
+pub use log::{Log, LogLine, Logs};
+pub use times::Times;
 
 use crate::address::Normalizer;
 use crate::policy::{
@@ -41,7 +45,8 @@ pub struct Plugin {
     running: Option<Running>,
     normalizer: Arc<Normalizer>,
     /// The durable state while no instance holds it.
-    parked: Option<(State, VecDeque<LogLine>)>,
+    parked: Option<State>,
+    log: Log,
     /// What answered calls wrote and nobody has committed yet.
     uncommitted: StoreWrites,
     is_dry: bool,
@@ -62,6 +67,7 @@ pub struct Stats {
     pub calls: u64,
     pub failures: u64,
     pub time: Duration,
+    pub times: Times,
     pub last_failure: Option<String>,
 }
 
@@ -93,16 +99,18 @@ pub struct Setup {
 impl Plugin {
     /// Instantiates and configures. An error is the reason why this plugin must not be used, in words.
     pub fn start(engine: &PluginEngine, compiled: Compiled, setup: Setup) -> Result<Plugin, Failure> {
-        Plugin::start_on(None, engine, compiled, setup).map_err(|(failure, _)| failure)
+        let log = Log::new(&setup.name);
+        Plugin::start_with(engine, compiled, setup, log, None)
     }
 
-    /// The same, on a stage where there is one. An error comes with what was logged up to it.
-    pub fn start_on(
-        stage: Option<Stage>,
+    /// The same, on a stage where there is one; what it says goes to `log`, also where it is refused.
+    pub fn start_with(
         engine: &PluginEngine,
         compiled: Compiled,
         setup: Setup,
-    ) -> Result<Plugin, (Failure, Vec<LogLine>)> {
+        log: Log,
+        stage: Option<Stage>,
+    ) -> Result<Plugin, Failure> {
         let mut plugin = Plugin {
             name: setup.name.into(),
             engine: engine.clone(),
@@ -110,17 +118,16 @@ impl Plugin {
             config: setup.config,
             running: None,
             normalizer: setup.normalizer,
-            parked: Some((State::new(setup.state), VecDeque::new())),
+            parked: Some(State::new(setup.state)),
+            log,
             uncommitted: StoreWrites::new(),
             is_dry: false,
             stage,
             stats: Stats::default(),
             loaded_at: Timestamp::now(),
         };
-        match plugin.revive() {
-            Ok(()) => Ok(plugin),
-            Err(failure) => Err((failure, plugin.log_lines().cloned().collect())),
-        }
+        plugin.revive()?;
+        Ok(plugin)
     }
 
     /// The time that the next call is told, on a stage. A message brings its own.
@@ -143,9 +150,14 @@ impl Plugin {
         &self.config
     }
 
-    pub fn log_lines(&self) -> impl Iterator<Item = &LogLine> {
-        let kept = self.running.as_ref().map(|running| &running.store.data().log);
-        kept.or(self.parked.as_ref().map(|(_, log)| log)).into_iter().flatten()
+    /// All that are kept, the oldest first.
+    pub fn log_lines(&self) -> Vec<LogLine> {
+        self.log.last(usize::MAX)
+    }
+
+    /// Linear memory of the instance, in bytes; none where there is no instance.
+    pub fn memory_bytes(&self) -> Option<usize> {
+        self.running.as_ref().map(|running| running.store.data().growth.memory_bytes())
     }
 
     /// Takes what answered calls wrote, to be committed with their verdicts.
@@ -156,22 +168,21 @@ impl Plugin {
     /// Goes back to `state` after a commit failed: the verdicts it belonged to do not stand either.
     pub fn reset_state(&mut self, state: BTreeMap<String, Vec<u8>>) {
         self.uncommitted.clear();
-        let log = self.running.take().map(|running| running.store.into_data().log).unwrap_or_default();
-        self.parked = Some((State::new(state), log));
+        self.running = None;
+        self.parked = Some(State::new(state));
     }
 
-    /// A fresh store and instance, with the state and log of the one before.
+    /// A fresh store and instance, with the state of the one before.
     fn revive(&mut self) -> Result<(), Failure> {
-        let (state, log) = self.parked.take().unwrap_or_default();
+        let state = self.parked.take().unwrap_or_default();
         let guest = Guest {
-            growth: limits::Growth,
+            growth: limits::Growth::default(),
             budget: Budget::of_a_start(),
             normalizer: self.normalizer.clone(),
-            name: self.name.clone(),
             call: Call::new(None, self.now()),
             stage: self.stage,
             state,
-            log,
+            log: self.log.clone(),
         };
         let mut store = Store::new(self.engine.engine(), guest);
         store.limiter(|guest| &mut guest.growth);
@@ -194,7 +205,7 @@ impl Plugin {
         };
         let guest = store.into_data();
         self.stage = guest.stage;
-        self.parked = Some((guest.state, guest.log));
+        self.parked = Some(guest.state);
         Err(failure)
     }
 
@@ -220,11 +231,15 @@ impl Plugin {
     ) -> Result<R, Failure> {
         let began = Instant::now();
         let answer = self.call_inner(inbound, ask);
+        let took = began.elapsed();
         self.stats.calls += 1;
-        self.stats.time += began.elapsed();
+        self.stats.time += took;
+        self.stats.times.add(took);
         if let Err(failure) = &answer {
             self.stats.failures += 1;
             self.stats.last_failure = Some(failure.0.clone());
+            let on = inbound.map(|inbound| format!(" on message {}", inbound.message.id.0)).unwrap_or_default();
+            self.log.note("error", format!("failed{on}: {}", failure.0));
         }
         answer
     }
@@ -261,7 +276,7 @@ impl Plugin {
                 let mut call = guest.call;
                 call.inbound = inbound.cloned();
                 let failure = panic::failure(&error, &call);
-                self.parked = Some((guest.state, guest.log));
+                self.parked = Some(guest.state);
                 Err(failure)
             }
         }

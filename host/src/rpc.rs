@@ -14,13 +14,14 @@ mod attachments;
 mod background;
 mod chats;
 mod consumers;
+pub mod feed;
 mod held;
 pub mod journal;
 mod local;
 mod messages;
 mod outbox;
 mod pairing;
-mod plugins;
+pub mod plugins;
 mod react;
 pub mod replay;
 mod send;
@@ -45,6 +46,7 @@ use crate::config::Config;
 use crate::consumers::Consumers;
 use crate::judge;
 use crate::outbox as sending;
+use crate::plugin::Logs;
 use crate::readers::Readers;
 use crate::reload::Reloader;
 use crate::replay::Replays;
@@ -68,6 +70,7 @@ pub struct Service {
     pub judge: mpsc::Sender<judge::Request>,
     pub outbox: mpsc::Sender<sending::Job>,
     pub switch: Arc<sending::switch::Switch>,
+    pub logs: Arc<Logs>,
     pub reloader: Reloader,
     pub replays: Arc<Replays>,
     pub stats: Arc<judge::Stats>,
@@ -218,6 +221,12 @@ const METHODS: &[Method] = &[
     Method::new("plugins.list", Lane::Read, &[])
         .gives::<wire::plugins::Plugins<'_>>()
         .about("The policies, in the order in which they are asked."),
+    Method::new("plugins.log", Lane::Read, plugins::LOG)
+        .gives::<wire::plugins::PluginLog<'_>>()
+        .about("The last lines of one policy's log: what it wrote, and how it failed. Messages may be quoted in them."),
+    Method::new("plugins.follow", Lane::Control, plugins::FOLLOW)
+        .gives::<wire::watch::Subscribed>()
+        .about("From now on tells of each line of one policy's log. `watch.unsubscribe` ends it."),
     Method::new("plugins.reload", Lane::Mutation, &[])
         .gives::<wire::plugins::Reloaded<'_>>()
         .about("Reads configuration and plugins anew, now."),
@@ -327,6 +336,7 @@ impl Service {
             "outbox.resume" => outbox::resume(self).await,
             "journal.list" => journal::feed::list(self, &params).await,
             "plugins.list" => plugins::list(self).await,
+            "plugins.log" => plugins::log(self, &params),
             "plugins.reload" => plugins::reload(self).await,
             "policy.replay_stop" => replay::stop(self),
             "rpc.discover" => answer(&discover::document()),

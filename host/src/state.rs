@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
 mod damage;
 mod stores;
@@ -83,6 +83,11 @@ impl Error {
             Error::Open { source, .. } | Error::Query(source) => damage::is_damage(source),
             _ => false,
         }
+    }
+
+    /// Another connection is writing; the same will do a little later.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Error::Query(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
     }
 }
 
@@ -340,6 +345,19 @@ mod tests {
         reader.connection.execute_batch("COMMIT").unwrap();
         (20..24).for_each(&mut write);
         assert!(bytes() <= WAL_BYTES as u64, "{}", bytes());
+    }
+
+    #[test]
+    fn pruning_waits_for_no_other_connection_and_says_that_it_was_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let mut state = StateDb::open(&path).unwrap();
+        let other = StateDb::open(&path).unwrap();
+        other.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let error = state.prune_journal(journal::Which::Oldest, i64::MIN, 1).unwrap_err();
+        assert!(error.is_busy() && !error.is_damage(), "{error}");
+        other.connection.execute_batch("COMMIT").unwrap();
+        state.prune_journal(journal::Which::Oldest, i64::MIN, 1).unwrap();
     }
 
     #[test]

@@ -19,9 +19,10 @@ use crate::consumers::Kept;
 use crate::place::Place;
 use crate::rpc::envelope::{self, Request};
 use crate::rpc::error::RpcError;
-use crate::rpc::journal::feed::Feed;
+use crate::rpc::feed::Feed;
+use crate::rpc::journal::feed as verdicts;
 use crate::rpc::watch::{Stream, Subscribe, acked, unsubscribed};
-use crate::rpc::{self, Answer, Lane, Service, lane, legacy, wire};
+use crate::rpc::{self, Answer, Lane, Service, lane, legacy, plugins, wire};
 use crate::subscription::Hub;
 use line::{Input, Lines};
 
@@ -298,7 +299,8 @@ impl Subscriptions {
     async fn carry_out(&mut self, admitted: Admitted, is_closing: bool) {
         match admitted.request.method.as_str() {
             "watch.subscribe" => self.subscribe(admitted, is_closing).await,
-            "journal.subscribe" => self.subscribe_to_journal(admitted, is_closing).await,
+            "journal.subscribe" => self.follow(admitted, is_closing, verdicts::open).await,
+            "plugins.follow" => self.follow(admitted, is_closing, plugins::open).await,
             "watch.unsubscribe" => {
                 let Request { id, params, .. } = admitted.request;
                 let answer = match unsubscribed(params) {
@@ -349,10 +351,15 @@ impl Subscriptions {
         }
     }
 
-    async fn subscribe_to_journal(&mut self, admitted: Admitted, is_closing: bool) {
+    async fn follow<T: Send + Sync + 'static>(
+        &mut self,
+        admitted: Admitted,
+        is_closing: bool,
+        open: impl FnOnce(Arc<Service>, u64, serde_json::Map<String, Value>) -> Result<(Feed<T>, usize), RpcError>,
+    ) {
         let Request { id, params, .. } = admitted.request;
         let opened = self.place(is_closing).and_then(|place| {
-            let (feed, buffer) = Feed::open(self.service.clone(), self.last + 1, params)?;
+            let (feed, buffer) = open(self.service.clone(), self.last + 1, params)?;
             Ok((feed, buffer, place))
         });
         match opened {

@@ -3,11 +3,13 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
+use super::{Global, Where, look, print};
 use crate::config::Config;
 use crate::daemon;
 
@@ -35,6 +37,31 @@ pub fn call(config: &Config, method: &str, params: &Value) -> anyhow::Result<Val
         )
     })?;
     call_on(stream, method, params)
+}
+
+/// Calls one method of the running daemon, and prints what it says: as JSON, or in `words`.
+pub fn show(
+    global: &Global,
+    at: &Where,
+    method: &str,
+    params: &Value,
+    words: impl FnOnce(&Value) -> anyhow::Result<String>,
+) -> anyhow::Result<ExitCode> {
+    tell(global, call(&global.load(at)?, method, params)?, words)
+}
+
+/// Prints an answer: as JSON, or in `words`.
+pub fn tell(
+    global: &Global,
+    answer: Value,
+    words: impl FnOnce(&Value) -> anyhow::Result<String>,
+) -> anyhow::Result<ExitCode> {
+    match global.json {
+        true => print(&format!("{answer}\n")),
+        // A reader that is gone is no error.
+        false => drop(look::show(&words(&look::harmless(answer))?)),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 pub fn call_on(mut stream: UnixStream, method: &str, params: &Value) -> anyhow::Result<Value> {

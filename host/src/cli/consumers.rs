@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::lines::{local_time, text};
-use super::{Global, Where, client, look, print};
+use super::{Global, Where, client};
 
 #[derive(Args)]
 pub struct Consumers {
@@ -26,22 +26,16 @@ enum Action {
 
 impl Consumers {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        let config = global.load(&self.at)?;
         let (method, params) = match &self.action {
             Action::List => ("consumers.list", json!({})),
             Action::Remove { consumer } => ("consumers.remove", json!({"consumer": consumer})),
         };
-        let answer = client::call(&config, method, &params)?;
-        if global.json {
-            print(&format!("{answer}\n"));
-            return Ok(ExitCode::SUCCESS);
-        }
-        let answer = look::harmless(answer);
-        match &self.action {
-            Action::List => print(&list(&answer)),
-            Action::Remove { consumer } => print(&format!("{consumer} is forgotten\n")),
-        }
-        Ok(ExitCode::SUCCESS)
+        client::show(global, &self.at, method, &params, |answer| {
+            Ok(match &self.action {
+                Action::List => list(answer),
+                Action::Remove { consumer } => format!("{consumer} is forgotten\n"),
+            })
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::look::{FAINT, NAME, NEWS, Reader, paint};
-use super::{Global, Where, client, lines, look, print};
+use super::{Global, Where, client, lines};
 use crate::cli::lines::{local_time, text};
 
 #[derive(Args)]
@@ -74,7 +74,6 @@ impl Choice {
 
 impl Held {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        let config = global.load(&self.at)?;
         let (method, params) = match &self.action {
             Action::List { limit, after: None } => ("held.list", json!({"limit": limit})),
             Action::List { limit, after: Some(after) } => ("held.list", json!({"limit": limit, "after": after})),
@@ -82,18 +81,13 @@ impl Held {
             Action::Release(choice) => ("held.release", choice.params()),
             Action::Drop(choice) => ("held.drop", choice.params()),
         };
-        let answer = client::call(&config, method, &params)?;
-        if global.json {
-            print(&format!("{answer}\n"));
-            return Ok(ExitCode::SUCCESS);
-        }
-        let answer = look::harmless(answer);
-        let _ = look::show(&match &self.action {
-            Action::List { .. } => list(&answer),
-            Action::Show { .. } => shown(&answer),
-            Action::Release(_) | Action::Drop(_) => handled(&answer),
-        });
-        Ok(ExitCode::SUCCESS)
+        client::show(global, &self.at, method, &params, |answer| {
+            Ok(match &self.action {
+                Action::List { .. } => list(answer),
+                Action::Show { .. } => shown(answer),
+                Action::Release(_) | Action::Drop(_) => handled(answer),
+            })
+        })
     }
 }
 

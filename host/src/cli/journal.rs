@@ -1,13 +1,14 @@
 //! `imsgd journal`: what became of the last messages, and of each that comes.
 
 use std::collections::HashSet;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::live::{self, Live};
 use super::look::{FAINT, NAME, NEWS, WRONG, paint};
 use super::{Global, Where, client, look, values};
 use crate::cli::lines::{local_time, text};
@@ -37,11 +38,7 @@ pub struct Journal {
 
 impl Journal {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        match self.show(global) {
-            // Nobody reads us any more.
-            Err(error) if error.downcast_ref::<io::Error>().is_some_and(is_broken_pipe) => Ok(ExitCode::SUCCESS),
-            shown => shown.map(|()| ExitCode::SUCCESS),
-        }
+        live::unless_nobody_reads(self.show(global))
     }
 
     fn show(&self, global: &Global) -> anyhow::Result<()> {
@@ -54,7 +51,7 @@ impl Journal {
         }
         // Before the past is read, so that nothing falls between.
         let live = match self.follow {
-            true => Some(Live::begin(client::connect(&config).context("no imsgd daemon answers")?, &params)?),
+            true => Some(Live::begin(&config, "journal.subscribe", &params)?),
             false => None,
         };
         params["limit"] = self.limit.into();
@@ -84,41 +81,11 @@ impl Journal {
     }
 }
 
-fn is_broken_pipe(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::BrokenPipe
-}
-
-/// A subscription to verdicts.
-struct Live(BufReader<std::os::unix::net::UnixStream>);
-
-impl Live {
-    fn begin(mut stream: std::os::unix::net::UnixStream, params: &Value) -> anyhow::Result<Live> {
-        let request = json!({"jsonrpc": "2.0", "id": 1, "method": "journal.subscribe", "params": params});
-        stream.write_all(format!("{request}\n").as_bytes()).map_err(|_| anyhow!("could not ask the daemon"))?;
-        let mut live = Live(BufReader::new(stream));
-        let answer = live.next()?.unwrap_or_default();
-        match answer.get("error") {
-            Some(error) => Err(client::failure(error)),
-            None => Ok(live),
-        }
-    }
-
-    fn next(&mut self) -> anyhow::Result<Option<Value>> {
-        let mut line = String::new();
-        match self.0.read_line(&mut line) {
-            Ok(0) | Err(_) => Ok(None),
-            Ok(_) => serde_json::from_str(&line).map(Some).context("the daemon gave no JSON"),
-        }
-    }
-}
-
 fn print(entry: Value, json: bool) -> io::Result<()> {
-    if json {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(format!("{entry}\n").as_bytes())?;
-        return stdout.flush();
+    match json {
+        true => look::show(&format!("{entry}\n")),
+        false => look::show(&line(&look::harmless(entry))),
     }
-    look::show(&line(&look::harmless(entry)))
 }
 
 /// `TIME VERDICT SENDER chat N row N, by POLICY: REASON`

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Global, Where, look, print, session};
+use super::{Global, Where, client, print, session};
 use crate::cli::lines::{local_time, text};
 use crate::daemon::Role;
 use crate::outbox::record::State;
@@ -50,28 +50,19 @@ impl Outbox {
         };
         session::with(global, &self.at, Role::Errand, async |mut session| {
             let answer = session.call(method, &params).await?;
-            if global.json {
-                print(&json_lines(&self.action, answer));
+            if let (Action::List { .. }, true) = (&self.action, global.json) {
+                answer["sends"].as_array().into_iter().flatten().for_each(|send| print(&format!("{send}\n")));
                 return Ok(ExitCode::SUCCESS);
             }
-            let answer = look::harmless(answer);
-            print(&match &self.action {
-                Action::List { .. } => list(&answer),
-                Action::Pause { .. } => "nothing is sent until `imsgd outbox resume`\n".to_owned(),
-                Action::Resume if answer["was_paused"] == true => "messages leave again\n".to_owned(),
-                Action::Resume => "sending was not paused\n".to_owned(),
-            });
-            Ok(ExitCode::SUCCESS)
+            client::tell(global, answer, |answer| {
+                Ok(match &self.action {
+                    Action::List { .. } => list(answer),
+                    Action::Pause { .. } => "nothing is sent until `imsgd outbox resume`\n".to_owned(),
+                    Action::Resume if answer["was_paused"] == true => "messages leave again\n".to_owned(),
+                    Action::Resume => "sending was not paused\n".to_owned(),
+                })
+            })
         })
-    }
-}
-
-fn json_lines(action: &Action, answer: Value) -> String {
-    match action {
-        Action::List { .. } => {
-            answer["sends"].as_array().into_iter().flatten().map(|send| format!("{send}\n")).collect()
-        }
-        _ => format!("{answer}\n"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Global, Where, client, look, print};
+use super::{Global, Where, client};
 use crate::cli::lines::{local_time, text};
 
 #[derive(Args)]
@@ -30,38 +30,29 @@ enum Action {
 
 impl Pairing {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        let config = global.load(&self.at)?;
         let (method, params) = match &self.action {
             Action::List => ("pairing.list", json!({})),
             Action::Approve { code } => ("pairing.approve", json!({"code": code})),
             Action::Deny { code } => ("pairing.deny", json!({"code": code})),
             Action::Revoke { address } => ("pairing.revoke", json!({"address": address})),
         };
-        let answer = client::call(&config, method, &params)?;
-        if global.json {
-            print(&format!("{answer}\n"));
-            return Ok(ExitCode::SUCCESS);
-        }
-        let answer = look::harmless(answer);
-        match &self.action {
-            Action::List => print(&list(&answer)),
+        client::show(global, &self.at, method, &params, |answer| self.words(answer))
+    }
+
+    fn words(&self, answer: &Value) -> anyhow::Result<String> {
+        Ok(match &self.action {
+            Action::List => list(answer),
             Action::Approve { .. } => {
                 let released = answer["released"].as_u64().unwrap_or(0);
                 let messages = if released == 1 { "message" } else { "messages" };
-                print(&format!(
-                    "{} may write now; {released} held {messages} judged again\n",
-                    text(&answer, "address")
-                ));
+                format!("{} may write now; {released} held {messages} judged again\n", text(answer, "address"))
             }
-            Action::Deny { .. } => print(&format!("{} was turned down\n", text(&answer, "address"))),
+            Action::Deny { .. } => format!("{} was turned down\n", text(answer, "address")),
+            Action::Revoke { address } if answer["was_paired"] == true => format!("{address} may not write any more\n"),
             Action::Revoke { address } => {
-                if answer["was_paired"] != true {
-                    anyhow::bail!("{address} was not paired; `imsgd pairing list` shows who is");
-                }
-                print(&format!("{address} may not write any more\n"));
+                anyhow::bail!("{address} was not paired; `imsgd pairing list` shows who is")
             }
-        }
-        Ok(ExitCode::SUCCESS)
+        })
     }
 }
 

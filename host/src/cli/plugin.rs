@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod dev;
+mod log;
 mod new;
 mod sdk;
 mod test;
@@ -12,8 +13,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Global, Where, client, print};
-use crate::cli::lines::text;
+use super::{Global, Where, client, look, print};
+use crate::cli::lines::{local_time, text};
 
 #[derive(Args)]
 pub struct Plugin {
@@ -28,6 +29,8 @@ enum Action {
         #[command(flatten)]
         at: Where,
     },
+    /// Show what a plugin wrote, how it failed, and why it was refused
+    Log(log::Log),
     /// Read the configuration and all plugins anew, now
     Reload {
         #[command(flatten)]
@@ -49,6 +52,7 @@ impl Plugin {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         match self.action {
             Action::List { at } => list(global, &at),
+            Action::Log(log) => log.run(global),
             Action::Reload { at } => reload(global, &at),
             Action::New(new) => new.run(global),
             Action::Build(build) => build.run(global),
@@ -61,13 +65,7 @@ impl Plugin {
 }
 
 fn list(global: &Global, at: &Where) -> anyhow::Result<ExitCode> {
-    let answer = client::call(&global.load(at)?, "plugins.list", &json!({}))?;
-    if global.json {
-        print(&format!("{answer}\n"));
-    } else {
-        print(&table(&answer));
-    }
-    Ok(ExitCode::SUCCESS)
+    client::show(global, at, "plugins.list", &json!({}), |answer| Ok(table(answer)))
 }
 
 fn reload(global: &Global, at: &Where) -> anyhow::Result<ExitCode> {
@@ -100,29 +98,15 @@ fn summary(answer: &Value) -> String {
     out
 }
 
-/// The plugins as aligned columns, with what is wrong below each.
+/// The plugins as aligned columns, with what is wrong and the last lines of its log below each.
 pub fn table(answer: &Value) -> String {
-    let plugins = answer["plugins"].as_array().cloned().unwrap_or_default();
-    let rows: Vec<[String; 6]> = plugins
-        .iter()
-        .map(|plugin| {
-            let interfaces: Vec<_> =
-                plugin["interfaces"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            [
-                text(plugin, "name").to_owned(),
-                text(plugin, "state").to_owned(),
-                interfaces.join(" "),
-                text(plugin, "version").to_owned(),
-                format!("{} calls, {} failed", plugin["calls"], plugin["failures"]),
-                format!("{} µs", plugin["mean_us"]),
-            ]
-        })
-        .collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 6] = std::array::from_fn(width);
+    let plugins = answer["plugins"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let rows: Vec<[String; COLUMNS]> = plugins.iter().map(cells).collect();
+    let widths: [usize; COLUMNS] =
+        std::array::from_fn(|column| rows.iter().map(|row| look::width(&row[column])).max().unwrap_or(0));
     let mut out = String::new();
-    for (row, plugin) in rows.iter().zip(&plugins) {
-        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+    for (row, plugin) in rows.iter().zip(plugins) {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| look::padded(cell, width)).collect();
         out.push_str(cells.join("  ").trim_end());
         out.push('\n');
         for key in ["broken", "refused", "last_failure"] {
@@ -130,6 +114,37 @@ pub fn table(answer: &Value) -> String {
                 out.push_str(&format!("  {}: {}\n", key.replace('_', " "), text(plugin, key)));
             }
         }
+        let lines = plugin["log"].as_array().map(Vec::as_slice).unwrap_or_default();
+        // What imsgd noted there is above.
+        let lines: Vec<&Value> = lines.iter().filter(|line| line["by"] == "plugin").collect();
+        for line in lines.iter().skip(lines.len().saturating_sub(LINES)) {
+            out.push_str(&format!("  {}", log::shown(line)));
+        }
     }
     out
+}
+
+const COLUMNS: usize = 8;
+
+/// Lines of its log below each plugin; `imsgd plugin log` has more.
+const LINES: usize = 3;
+
+fn cells(plugin: &Value) -> [String; COLUMNS] {
+    let interfaces: Vec<_> = plugin["interfaces"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let since = plugin["loaded_at"].as_str().map(|at| format!("since {}", local_time(at)));
+    let times = match (plugin["p50_us"].as_u64(), plugin["p99_us"].as_u64()) {
+        (Some(half), Some(most)) => format!("p50 {half} µs, p99 {most} µs"),
+        _ => String::new(),
+    };
+    let memory = plugin["memory_bytes"].as_u64().map(|bytes| format!("{} KiB", bytes.div_ceil(1024)));
+    [
+        text(plugin, "name").to_owned(),
+        text(plugin, "state").to_owned(),
+        interfaces.join(" "),
+        text(plugin, "version").to_owned(),
+        since.unwrap_or_default(),
+        format!("{} calls, {} failed, {} held", plugin["calls"], plugin["failures"], plugin["held"]),
+        times,
+        memory.unwrap_or_default(),
+    ]
 }

@@ -84,7 +84,11 @@ impl Judge {
 
     fn try_prune(&mut self, step: impl FnOnce(&mut Judge) -> Result<(), Error>) {
         if let Err(error) = step(self) {
-            tracing::warn!(%error, "old entries of the journal could not be taken away");
+            let text = "old entries of the journal could not be taken away";
+            match error.is_busy() {
+                true => tracing::debug!(%error, "{text} yet"),
+                false => tracing::warn!(%error, "{text}"),
+            }
             self.pruner.next = Instant::now() + SOON;
         }
     }

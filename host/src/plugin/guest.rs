@@ -1,7 +1,7 @@
 //! What a plugin may ask of the host: the message in front of it, the time, random bytes, a log and its own store.
 //! Nothing here waits: a call that blocks could not be cut off.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use wasmtime::{Result, bail};
 use super::bindings::imsgd::policy::{host, message, store};
 use super::engine::Budget;
 use super::limits::{self, Growth};
+use super::log::Log;
 use super::panic;
 use crate::address::Normalizer;
 use crate::message as domain;
@@ -26,14 +27,6 @@ pub struct AttachmentRep;
 
 /// Keys and what they become: a value, or gone.
 pub type StoreWrites = BTreeMap<String, Option<Vec<u8>>>;
-
-/// One line that a plugin logged.
-#[derive(Clone, Debug)]
-pub struct LogLine {
-    pub at: Timestamp,
-    pub level: &'static str,
-    pub text: String,
-}
 
 /// Where a policy is tested: time stands still, and chance is the same in every run.
 #[derive(Clone, Copy, Debug)]
@@ -65,10 +58,9 @@ pub struct Guest {
     pub(super) growth: Growth,
     pub(super) budget: Budget,
     pub(super) normalizer: Arc<Normalizer>,
-    pub(super) name: Arc<str>,
     pub(super) call: Call,
     pub(super) state: State,
-    pub(super) log: VecDeque<LogLine>,
+    pub(super) log: Log,
     pub(super) stage: Option<Stage>,
 }
 
@@ -163,20 +155,12 @@ impl Guest {
         Ok(())
     }
 
-    pub(super) fn keep_line(&mut self, level: &'static str, mut text: String) {
-        if text.len() > limits::LOG_LINE_BYTES {
-            text.truncate(text.floor_char_boundary(limits::LOG_LINE_BYTES));
-            text.push('…');
-        }
+    pub(super) fn say(&mut self, level: &'static str, text: String) {
         if let Some(at) = text.find(panic::SIGN) {
-            self.call.panic = Some(text[at..].to_owned());
+            let panic = &text[at..];
+            self.call.panic = Some(panic[..panic.floor_char_boundary(limits::LOG_LINE_BYTES)].to_owned());
         }
-        if self.log.len() == limits::LOG_LINES {
-            self.log.pop_front();
-        }
-        // Plugins may log what they read, and what they read is private: not at the default level.
-        tracing::debug!(plugin = &*self.name, level, "{text}");
-        self.log.push_back(LogLine { at: Timestamp::now(), level, text });
+        self.log.write(level, text);
     }
 }
 
@@ -341,7 +325,7 @@ impl host::Host for Guest {
             host::Level::Warn => "warn",
             host::Level::Error => "error",
         };
-        self.keep_line(level, text);
+        self.say(level, text);
         Ok(())
     }
 
@@ -420,13 +404,12 @@ mod tests {
 
     fn guest(state: State) -> Guest {
         Guest {
-            growth: Growth,
+            growth: Growth::default(),
             budget: Budget::of_a_call(),
             normalizer: Arc::new(Normalizer::new("US").unwrap()),
-            name: "test".into(),
             call: Call::new(None, Timestamp::UNIX_EPOCH),
             state,
-            log: VecDeque::new(),
+            log: Log::new("test"),
             stage: None,
         }
     }

@@ -55,13 +55,23 @@ pub const STACK_BYTES: usize = 512 << 10;
 /// Counts what a plugin's instance grows, and refuses with words: an error from here reaches the journal, where a
 /// refused growth would end as an `unreachable` in the guest's allocator.
 #[derive(Default)]
-pub struct Growth;
+pub struct Growth {
+    memory_bytes: usize,
+}
+
+impl Growth {
+    /// What all linear memories of the instance have grown to.
+    pub fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+}
 
 impl ResourceLimiter for Growth {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         if desired > MEMORY_BYTES {
             wasmtime::bail!("memory limit: wanted {desired} bytes, may have {MEMORY_BYTES}");
         }
+        self.memory_bytes += desired.saturating_sub(current);
         Ok(true)
     }
 

@@ -104,7 +104,7 @@ fn log_lines(guest: &mut Guest, arguments: &[Val]) {
     let bytes: Vec<u8> =
         bytes.iter().filter_map(|byte| if let Val::U8(byte) = byte { Some(*byte) } else { None }).collect();
     for line in String::from_utf8_lossy(&bytes).lines().filter(|line| !line.trim().is_empty()) {
-        guest.keep_line("info", line.to_owned());
+        guest.say("info", line.to_owned());
     }
 }
 

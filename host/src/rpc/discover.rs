@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::param::{Default, Kind, Param};
 use super::wire::error::{DatabaseUnavailable, DeliveryFailure};
 use super::wire::journal::{JournalNotification, Missed};
+use super::wire::plugins::{LinesMissed, LogNotification};
 use super::wire::replay::ReplayProgress;
 use super::wire::watch::{MessageNotification, Overflow, StreamError, StreamReset, UpdateNotification};
 use super::{METHODS, Method};
@@ -58,6 +59,11 @@ const SENT: &[Notification] = &[
     Notification::new::<ReplayProgress<'_>>(
         "policy.replay.progress",
         "How far `policy.replay` has come, before its answer.",
+    ),
+    Notification::new::<LogNotification<'_>>("plugin.log", "A line of a policy's log. Messages may be quoted in it."),
+    Notification::new::<LinesMissed>(
+        "plugin.log.missed",
+        "The client read too slowly and missed lines. The subscription goes on; `plugins.log` has those that are kept.",
     ),
     Notification::new::<StreamError>("error", "The stream broke off. This is the last of the subscription."),
 ];

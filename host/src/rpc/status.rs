@@ -41,7 +41,7 @@ pub async fn initialize(service: &Service, params: &Params) -> Answer {
 
 pub async fn status(service: &Service) -> Answer {
     let probe = service.readers.with(|reader| {
-        let held = journal::held_count(reader.state()?.connection()).inspect_err(notice).unwrap_or(0);
+        let held = journal::held_by(reader.state()?.connection()).inspect_err(notice).unwrap_or_default();
         Ok::<_, RpcError>((reader.chatdb.schema().features(), held, reader.chatdb.max_rowid()?))
     });
     let probed = probe.await;
@@ -60,6 +60,8 @@ pub async fn status(service: &Service) -> Answer {
     let reports = tokio::time::timeout(JUDGE_WITHIN, service.ask(Request::Plugins)).await;
     let reports = reports.unwrap_or_else(|_| Ok(Vec::new()))?;
     let stats = service.stats.snapshot();
+    let nothing = BTreeMap::new();
+    let held = probed.as_ref().map_or(&nothing, |(_, held, _)| held);
     // Where state.db cannot be read there is more to say than this.
     let consumers = service.consumers.list().await.unwrap_or_default();
     let head = service.hub.head();
@@ -81,12 +83,12 @@ pub async fn status(service: &Service) -> Answer {
             subscriptions: service.hub.subscriber_count(),
             consumers: consumers.iter().map(|report| Consumer::new(report, head)).collect(),
             sending_paused: service.switch.paused().map(Into::into),
-            held: probed.as_ref().map_or(0, |(_, held, _)| *held),
+            held: held.values().sum(),
             verdicts: stats.verdicts.iter().map(|(verdict, count)| (verdict.as_str(), *count)).collect(),
             last_error: stats.last_error.as_deref(),
             state_lost: service.lost.iter().filter(|lost| lost.path.exists()).map(StateLost::from).collect(),
             lag: lag(service, probed.as_ref().ok().map(|(.., newest)| *newest)),
-            plugins: reports.iter().map(Plugin::new).collect(),
+            plugins: reports.iter().map(|report| Plugin::new(report, held)).collect(),
         },
     })
 }

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::{Case, Cases, Question, Step, Wrong, answer, stored};
 use crate::address::Normalizer;
-use crate::plugin::{Compiled, LogLine, Plugin, PluginEngine, Setup, Stage};
+use crate::plugin::{Compiled, Log, LogLine, Plugin, PluginEngine, Setup, Stage};
 use crate::policy::{Failure, Interface, Policy};
 
 /// What came of a case.
@@ -99,7 +99,8 @@ pub fn run(engine: &PluginEngine, compiled: &Compiled, case: &Case, normalizer: 
     let stage = case.steps.first().map(|step| Stage::at(step.now));
     let mut state = case.state.clone();
     let mut given = Vec::new();
-    let log = match Plugin::start_on(stage, engine, compiled.clone(), setup) {
+    let log = Log::new(&setup.name);
+    match Plugin::start_with(engine, compiled.clone(), setup, log.clone(), stage) {
         Ok(mut plugin) => {
             for step in &case.steps {
                 plugin.set_time(step.now);
@@ -107,15 +108,13 @@ pub fn run(engine: &PluginEngine, compiled: &Compiled, case: &Case, normalizer: 
                 keep(&mut state, &mut plugin);
                 given.push(Given { answer, state: stored::to_table(&state) });
             }
-            plugin.log_lines().cloned().collect()
         }
-        Err((failure, log)) => {
+        Err(failure) => {
             given.push(Given { answer: answer::no_start(failure), state: stored::to_table(&state) });
-            log
         }
-    };
+    }
     let mismatches = compare(case, &given);
-    Outcome { given, log, mismatches }
+    Outcome { given, log: log.last(usize::MAX), mismatches }
 }
 
 fn keep(state: &mut BTreeMap<String, Vec<u8>>, plugin: &mut Plugin) {

@@ -3,20 +3,18 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::address::Normalizer;
 use crate::journal::{self, Entry, Wanted};
 use crate::readers::Reader;
 use crate::rpc::error::RpcError;
+use crate::rpc::feed::{Feed, notification};
 use crate::rpc::param::{CHAT_ID, Param};
 use crate::rpc::params::Params;
 use crate::rpc::wire::journal::{JournalEntry, JournalNotification, JournalPage, Missed, VERDICTS};
-use crate::rpc::{Answer, Service, answer, wire};
+use crate::rpc::{Answer, Service, answer};
 use crate::state;
 use crate::subscription::VERDICTS_WAITING;
-use crate::transport::{Line, Output};
 
 const VERDICT: Param = Param { default: None, ..Param::choice("verdict", &VERDICTS) }.selector().about("Only these.");
 const SENDER: Param = Param::text("sender").selector().about("Only messages of this address.");
@@ -63,44 +61,17 @@ pub async fn list(service: &Service, params: &Params) -> Answer {
     answer(&JournalPage { entries: entries.iter().map(|entry| JournalEntry::new(entry, &names)).collect(), next })
 }
 
-/// A subscription to verdicts that has its place, but has not said anything.
-pub struct Feed {
-    service: Arc<Service>,
-    number: u64,
-    wanted: Wanted,
-    entries: Receiver<Arc<Entry>>,
-}
-
-impl Feed {
-    pub fn open(service: Arc<Service>, number: u64, map: Map<String, Value>) -> Result<(Feed, usize), RpcError> {
-        let params = Params::new("journal.subscribe", map, SUBSCRIBE)?;
-        let wanted = wanted(&service, &params)?;
-        let entries = service.hub.verdicts.subscribe();
-        Ok((Feed { service, number, wanted, entries }, VERDICTS_WAITING))
-    }
-
-    /// Tells of verdicts until the client is gone. Who reads too slowly is told how many it missed; the judge never
-    /// waits.
-    pub async fn run(mut self, output: Output) {
-        let subscription = self.number;
-        loop {
-            let line = match self.entries.recv().await {
-                Ok(entry) if !self.wanted.wants(&entry) => continue,
-                Ok(entry) => {
-                    let names = self.service.readers.contacts().catalog();
-                    let entry = JournalEntry::new(&entry, &names);
-                    notification("journal", &JournalNotification { subscription, entry })
-                }
-                Err(RecvError::Lagged(missed)) => notification("journal.missed", &Missed { subscription, missed }),
-                Err(RecvError::Closed) => return,
-            };
-            if !output.send(Line::Whole(line)).await {
-                return;
-            }
-        }
-    }
-}
-
-fn notification(method: &str, params: &impl serde::Serialize) -> String {
-    format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{}}}"#, wire::to_json(params))
+/// Every verdict from now on that the client wants.
+pub fn open(service: Arc<Service>, number: u64, map: Map<String, Value>) -> Result<(Feed<Entry>, usize), RpcError> {
+    let wanted = wanted(&service, &Params::new("journal.subscribe", map, SUBSCRIBE)?)?;
+    let entries = service.hub.verdicts.subscribe();
+    let said = move |entry: &Entry| {
+        wanted.wants(entry).then(|| {
+            let names = service.readers.contacts().catalog();
+            let entry = JournalEntry::new(entry, &names);
+            notification("journal", &JournalNotification { subscription: number, entry })
+        })
+    };
+    let missed = move |missed| notification("journal.missed", &Missed { subscription: number, missed });
+    Ok((Feed::new(entries, said, missed), VERDICTS_WAITING))
 }

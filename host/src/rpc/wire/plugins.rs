@@ -1,10 +1,14 @@
 //! The objects of `plugins.*`.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Date;
 use crate::chain::{PluginReport, Source};
+use crate::plugin;
 
 /// The policies, in the order in which they are asked.
 #[derive(Serialize, JsonSchema)]
@@ -27,7 +31,18 @@ pub struct Plugin<'a> {
     pub failures: u64,
     /// Microseconds for a call, on average.
     pub mean_us: u64,
-    /// The last lines that it wrote.
+    /// Microseconds that half of the calls stayed within, to an eighth. Absent before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p50_us: Option<u64>,
+    /// The same of 99 in a hundred.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p99_us: Option<u64>,
+    /// Messages that are held now because of it: it failed on them, or wants their senders to introduce themselves.
+    pub held: i64,
+    /// Bytes of memory that its instance has. Absent where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<usize>,
+    /// The last few lines of its log; `plugins.log` has more.
     pub log: Vec<LogLine<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<&'a str>,
@@ -43,13 +58,52 @@ pub struct Plugin<'a> {
     pub last_failure: Option<&'a str>,
 }
 
-/// A line that a policy wrote.
+/// A line of a policy's log.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "PluginLogLine")]
 pub struct LogLine<'a> {
+    /// Counts the lines of all policies since imsgd was started: later lines have greater numbers.
+    pub number: u64,
     pub at: Date,
+    /// Who wrote it. `imsgd` tells of failures, refusals, and of versions that come into force.
+    #[schemars(extend("enum" = ["plugin", "imsgd"]))]
+    pub by: &'static str,
+    #[schemars(extend("enum" = ["debug", "info", "warn", "error"]))]
     pub level: &'a str,
     pub text: &'a str,
+}
+
+impl<'a> LogLine<'a> {
+    pub fn new(line: &'a plugin::LogLine) -> LogLine<'a> {
+        let by = if line.by_host { "imsgd" } else { "plugin" };
+        LogLine { number: line.number, at: Date(line.at), by, level: line.level, text: &line.text }
+    }
+}
+
+/// The log of one policy, the oldest line first.
+#[derive(Serialize, JsonSchema)]
+pub struct PluginLog<'a> {
+    pub name: &'a str,
+    pub lines: Vec<LogLine<'a>>,
+}
+
+/// Notification `plugin.log`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PluginLogNotification")]
+pub struct LogNotification<'a> {
+    pub subscription: u64,
+    /// The name of the policy.
+    pub plugin: &'a str,
+    pub line: LogLine<'a>,
+}
+
+/// Notification `plugin.log.missed`: the client read too slowly. `plugins.log` has what is kept of it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PluginLogMissed")]
+pub struct LinesMissed {
+    pub subscription: u64,
+    /// How many lines, of all policies together.
+    pub missed: u64,
 }
 
 /// What reading configuration and plugins anew has changed.
@@ -70,11 +124,11 @@ pub struct RefusedPlugin<'a> {
 }
 
 impl<'a> Plugin<'a> {
-    pub fn new(report: &'a PluginReport) -> Plugin<'a> {
+    /// `held`: how many messages each policy holds now.
+    pub fn new(report: &'a PluginReport, held: &BTreeMap<String, i64>) -> Plugin<'a> {
         let stats = &report.stats;
         let mean = stats.time.checked_div(u32::try_from(stats.calls).unwrap_or(u32::MAX));
-        let line =
-            |line: &'a crate::plugin::LogLine| LogLine { at: Date(line.at), level: line.level, text: &line.text };
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Plugin {
             name: &report.name,
             source: match &report.source {
@@ -89,8 +143,12 @@ impl<'a> Plugin<'a> {
             },
             calls: stats.calls,
             failures: stats.failures,
-            mean_us: mean.map_or(0, |mean| u64::try_from(mean.as_micros()).unwrap_or(u64::MAX)),
-            log: report.log.iter().map(line).collect(),
+            mean_us: mean.map_or(0, micros),
+            p50_us: stats.times.percentile(50).map(micros),
+            p99_us: stats.times.percentile(99).map(micros),
+            held: held.get(&report.name).copied().unwrap_or(0),
+            memory_bytes: report.memory_bytes,
+            log: report.log.iter().map(LogLine::new).collect(),
             version: report.version.as_deref(),
             loaded_at: report.loaded_at.map(Date),
             broken: report.broken.as_deref(),
