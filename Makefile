@@ -21,7 +21,7 @@ export CACHE CARGO_TARGET_DIR
 
 IMSGD = $(CARGO_TARGET_DIR)/debug/imsgd
 POLICIES = allowlist pairing group chunking guests/hostile
-EXAMPLE = examples/plugins/quiet-hours
+EXAMPLES = quiet-hours keyword-router one-time-codes spam-score openclaw-rules
 FUZZ = body summary poll lines
 FUZZ_SECONDS ?= 600
 # The kinds of `imsgd plugin new`.
@@ -32,13 +32,13 @@ RECORDED = $(CARGO_TARGET_DIR)/recorded
 # What is compiled in plugins/ and for it has its own folder.
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
-.PHONY: demo test toolchain lint host contract policies fresh examples tutorial dev types plugins soak fuzz man bench macos
+.PHONY: demo test toolchain lint host contract policies fresh examples languages tutorial dev types plugins soak fuzz man bench macos
 .NOTPARALLEL:
 
 demo:
 	cargo run --locked -- demo
 
-test: toolchain lint host contract policies fresh examples tutorial dev
+test: toolchain lint host contract policies fresh examples languages tutorial dev
 	@echo "make test: everything passed"
 
 toolchain:
@@ -47,12 +47,12 @@ toolchain:
 lint:
 	cargo fmt --check
 	cargo fmt --check --all --manifest-path plugins/Cargo.toml
-	cargo fmt --check --manifest-path $(EXAMPLE)/Cargo.toml
+	cargo fmt --check --all --manifest-path examples/plugins/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --bins --tests --manifest-path fuzz/Cargo.toml -- -D warnings
 	$(IN_WASM) cargo clippy --locked --workspace --all-targets --manifest-path plugins/Cargo.toml -- -D warnings
-	$(IN_WASM) cargo clippy --locked --all-targets --manifest-path $(EXAMPLE)/Cargo.toml -- -D warnings
+	$(IN_WASM) cargo clippy --locked --workspace --all-targets --manifest-path examples/plugins/Cargo.toml -- -D warnings
 
 host:
 	rm -rf $(RECORDED)
@@ -74,7 +74,7 @@ types:
 
 policies:
 	$(IN_WASM) cargo test --locked --workspace --manifest-path plugins/Cargo.toml
-	$(IN_WASM) cargo test --locked --manifest-path $(EXAMPLE)/Cargo.toml
+	$(IN_WASM) cargo test --locked --workspace --manifest-path examples/plugins/Cargo.toml
 
 # From source, with the program's own `plugin build`, and the host's tests on what came out.
 fresh:
@@ -92,8 +92,16 @@ examples:
 	mkdir -p $(FRESH)/examples
 	cargo build --locked
 	$(IMSGD) config check --config examples/config.toml
-	$(IN_WASM) $(IMSGD) plugin build $(EXAMPLE) --out $(FRESH)/examples/quiet-hours.wasm
+	set -e; for policy in $(EXAMPLES); do \
+		$(IN_WASM) $(IMSGD) plugin build examples/plugins/$$policy --out $(FRESH)/examples/$$policy.wasm; \
+		$(IMSGD) plugin test $(FRESH)/examples/$$policy.wasm examples/plugins/$$policy/cases.toml; \
+	done
 	.ci/examples $(IMSGD) $(FRESH)/examples/quiet-hours.wasm
+
+# The same policy in each of several languages, made with their own tools.
+languages:
+	cargo build --locked
+	$(IN_WASM) .ci/languages $(IMSGD) $(WASM_TARGET_DIR)/languages
 
 # And what each kind of policy begins with.
 tutorial:
@@ -104,6 +112,7 @@ tutorial:
 		$(IMSGD) plugin test $(FRESH)/templates/$$kind.wasm plugins/templates/$$kind/cases.toml; \
 	done
 	$(IN_WASM) .ci/tutorial $(IMSGD) docs/first-plugin.md
+	$(IN_WASM) .ci/tutorial $(IMSGD) tests/console/build.md
 
 # `imsgd plugin dev`, while the source changes.
 dev:

@@ -280,6 +280,41 @@ export interface Methods {
     result: ReplayStopped;
   };
   /**
+   * What the configuration file says of a key, or all that it says.
+   */
+  "config.get": {
+    params: ConfigGetParams;
+    result: ConfigValue;
+  };
+  /**
+   * Sets a key in the configuration file, and answers once that is in force. What is wrong is refused, and the file stays as it is.
+   */
+  "config.set": {
+    params: ConfigSetParams;
+    result: ConfigChanged;
+  };
+  /**
+   * Takes a key out of the configuration file, so that its default is in force.
+   */
+  "config.unset": {
+    params: ConfigUnsetParams;
+    result: ConfigChanged;
+  };
+  /**
+   * Adds one entry to a list in the configuration file, unless it is there.
+   */
+  "config.add": {
+    params: ConfigAddParams;
+    result: ConfigChanged;
+  };
+  /**
+   * Takes one entry out of a list in the configuration file, if it is there.
+   */
+  "config.remove": {
+    params: ConfigRemoveParams;
+    result: ConfigChanged;
+  };
+  /**
    * The owner's accounts, as chats name them.
    */
   "accounts.list": {
@@ -2386,6 +2421,112 @@ export interface ReplayStopped {
    * Was there one? It is answered with what it has so far.
    */
   stopped: boolean;
+}
+/**
+ * Parameters of `config.get`.
+ */
+export interface ConfigGetParams {
+  /**
+   * As `config.set` takes it. Absent: all that the file says.
+   */
+  key?: string;
+}
+/**
+ * What the configuration file says.
+ */
+export interface ConfigValue {
+  /**
+   * In its usual spelling. Absent where all was asked for.
+   */
+  key?: string;
+  /**
+   * False where the file says nothing of it, and the default is in force.
+   */
+  set: boolean;
+  /**
+   * Absent where it is not set.
+   */
+  value?: {
+    [k: string]: unknown | undefined;
+  };
+}
+/**
+ * Parameters of `config.set`.
+ */
+export interface ConfigSetParams {
+  /**
+   * Dotted as in TOML, where a part may stand in quotes. A plugin's table goes by its name.
+   */
+  key: string;
+  /**
+   * What it is to be, as the configuration's schema has it.
+   */
+  value: {
+    [k: string]: unknown | undefined;
+  };
+}
+/**
+ * The file was changed, and the change is in force.
+ */
+export interface ConfigChanged {
+  ok: boolean;
+  /**
+   * In its usual spelling.
+   */
+  key: string;
+  /**
+   * False where the file said so before.
+   */
+  changed: boolean;
+  /**
+   * What the file says of it now. Absent where it says nothing, and the default is in force.
+   */
+  value?: {
+    [k: string]: unknown | undefined;
+  };
+  /**
+   * It takes effect only when imsgd is started again.
+   */
+  restart_needed: boolean;
+}
+/**
+ * Parameters of `config.unset`.
+ */
+export interface ConfigUnsetParams {
+  /**
+   * Dotted as in TOML, where a part may stand in quotes. A plugin's table goes by its name.
+   */
+  key: string;
+}
+/**
+ * Parameters of `config.add`.
+ */
+export interface ConfigAddParams {
+  /**
+   * Dotted as in TOML, where a part may stand in quotes. A plugin's table goes by its name.
+   */
+  key: string;
+  /**
+   * One entry of the list.
+   */
+  value: {
+    [k: string]: unknown | undefined;
+  };
+}
+/**
+ * Parameters of `config.remove`.
+ */
+export interface ConfigRemoveParams {
+  /**
+   * Dotted as in TOML, where a part may stand in quotes. A plugin's table goes by its name.
+   */
+  key: string;
+  /**
+   * One entry of the list.
+   */
+  value: {
+    [k: string]: unknown | undefined;
+  };
 }
 /**
  * The owner's accounts, the one with the most chats first.

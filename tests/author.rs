@@ -23,6 +23,8 @@ fn new_makes_a_crate_and_says_what_comes_next() {
     assert!(home.path("deep/er/src/lib.rs").is_file());
     let sdk = home.run_bare(&["plugin", "sdk", "quiet"]);
     assert!(sdk.stdout.contains("is the SDK of this imsgd"), "{sdk:?}");
+    let sdk = home.run_bare(&["plugin", "sdk", "quiet", "--json"]);
+    assert_eq!(sdk.stdout, "{\"folder\":\"quiet/vendor/imsgd-plugin\",\"replaced\":false}\n");
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod cases;
 mod chats;
 mod cli;
 mod compatibility;
+mod configuring;
 mod consumers;
 mod contacts;
 mod conversion;

@@ -151,11 +151,33 @@ impl Chain {
 
     /// Puts a new set in force. Plugins whose file and configuration are the same go on as they are.
     pub fn install(&mut self, install: Install, state: &StateDb) -> Installed {
+        let mut installed = Installed::default();
+        let started = self.start_all(&install, state, &mut installed);
+        if install.all_or_nothing && self.is_installed && installed.refused.iter().any(|refused| self.is_new(refused)) {
+            return Installed { refused: installed.refused, is_refused: true, ..Installed::default() };
+        }
+        self.replace(&install.candidates, started, state, &mut installed);
+        installed
+    }
+
+    /// What an install of this would refuse and the present one did not, without putting anything in force.
+    pub fn rehearse(&self, install: &Install, state: &StateDb) -> Vec<(String, String)> {
+        let mut installed = Installed::default();
+        self.start_all(install, state, &mut installed);
+        installed.refused.retain(|refused| self.is_new(refused));
+        installed.refused
+    }
+
+    fn is_new(&self, (name, why): &(String, String)) -> bool {
+        self.refused.get(name) != Some(why)
+    }
+
+    /// A fresh member for each candidate that is another than before.
+    fn start_all(&self, install: &Install, state: &StateDb, installed: &mut Installed) -> Vec<Option<Member>> {
         let remembered = state.remembered_plugins().unwrap_or_else(|error| {
             tracing::error!(%error, "plugins that were loaded before are not known");
             Vec::new()
         });
-        let mut installed = Installed::default();
         let mut started: Vec<Option<Member>> = Vec::new();
         for candidate in &install.candidates {
             let member = if self.is_same(candidate) {
@@ -163,16 +185,11 @@ impl Chain {
             } else {
                 let offered_before = remembered.iter().find(|(name, _)| *name == candidate.name);
                 let offered_before = offered_before.map(|(_, interfaces)| interfaces.as_slice());
-                self.start(candidate, &install.normalizer, state, offered_before, &mut installed)
+                self.start(candidate, &install.normalizer, state, offered_before, installed)
             };
             started.push(member);
         }
-        let is_new = |(name, why): &(String, String)| self.refused.get(name) != Some(why);
-        if install.all_or_nothing && self.is_installed && installed.refused.iter().any(is_new) {
-            return Installed { refused: installed.refused, is_refused: true, ..Installed::default() };
-        }
-        self.replace(&install.candidates, started, state, &mut installed);
-        installed
+        started
     }
 
     fn replace(

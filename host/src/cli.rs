@@ -114,7 +114,7 @@ enum Command {
     /// See what is held, and let it through or not
     Held(held::Held),
     Journal(journal::Journal),
-    /// See and reload plugins
+    /// Make, check, see and reload plugins
     Plugin(plugin::Plugin),
     /// Try policies before they are in force
     Policy(policy::Policy),
@@ -190,6 +190,11 @@ impl Cli {
 impl Global {
     fn overrides(&self, at: &Where) -> Overrides {
         Overrides { config: self.config.clone(), db: at.db.clone(), socket: at.socket.clone() }
+    }
+
+    /// Of the configuration file, which may be wrong.
+    fn path(&self) -> anyhow::Result<PathBuf> {
+        Ok(Config::path(&self.overrides(&Where::default()))?)
     }
 
     fn load(&self, at: &Where) -> anyhow::Result<Config> {

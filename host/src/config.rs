@@ -12,8 +12,11 @@ use sha2::{Digest, Sha256};
 
 use crate::attachments::Roots;
 
+pub mod edit;
+pub mod file;
 pub mod import;
 mod journal;
+pub mod key;
 mod keys;
 mod span;
 
@@ -92,6 +95,8 @@ pub struct Server {
     /// How long the place of a client that knows no cursors is kept after its connection ended: seconds, or text such as
     /// `10m`; 0 for not at all.
     pub resume_within: Span,
+    /// May clients change policies with `config.set` and the like?
+    pub config_writes: bool,
 }
 
 /// How messages leave.
@@ -278,18 +283,27 @@ pub struct Overrides {
 impl Config {
     /// Reads the file that `overrides` or the environment names, or the one in its usual place if it is there.
     pub fn load(overrides: &Overrides) -> Result<Config, Error> {
-        let path = match named_path(overrides) {
-            Some(path) => path,
-            None => {
-                let path = default_path()?;
-                if !path.exists() {
-                    return Config { path, ..Config::default() }.overridden(overrides);
-                }
-                path
-            }
-        };
+        let path = Config::path(overrides)?;
+        if Config::named(overrides).is_none() && !path.exists() {
+            return Config { path, ..Config::default() }.overridden(overrides);
+        }
         let text = std::fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
         Config::parse(&text, &path)?.overridden(overrides)
+    }
+
+    fn named(overrides: &Overrides) -> Option<PathBuf> {
+        overrides.config.clone().or_else(|| std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from))
+    }
+
+    /// Where the file is, or would be.
+    pub fn path(overrides: &Overrides) -> Result<PathBuf, Error> {
+        let path = Config::named(overrides).map_or_else(default_path, Ok)?;
+        Ok(absolute(&path))
+    }
+
+    /// As [`Config::load`], of a text that is to be the file at `path`.
+    pub fn of_text(text: &str, path: &Path, overrides: &Overrides) -> Result<Config, Error> {
+        Config::parse(text, path)?.overridden(overrides)
     }
 
     pub fn parse(text: &str, path: &Path) -> Result<Config, Error> {
@@ -469,15 +483,6 @@ pub fn schema() -> Value {
     settings.into_generator().into_root_schema_for::<Config>().to_value()
 }
 
-fn named_path(overrides: &Overrides) -> Option<PathBuf> {
-    overrides.config.clone().or_else(|| std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from))
-}
-
-/// Where the file is, or would be.
-pub fn path(overrides: &Overrides) -> Result<PathBuf, Error> {
-    named_path(overrides).map_or_else(default_path, |path| Ok(absolute(&path)))
-}
-
 /// Where the file is looked for when nobody names one.
 pub fn default_path() -> Result<PathBuf, Error> {
     let base = etcetera::choose_base_strategy().map_err(|_| Error::NoHome)?;
@@ -548,6 +553,7 @@ impl Default for Server {
             max_line_bytes: 1 << 20,
             max_connections: 256,
             resume_within: Span(Duration::from_secs(600)),
+            config_writes: true,
         }
     }
 }

@@ -260,6 +260,7 @@ impl Judge {
             Request::Revoke(address, reply) => drop(reply.send(self.revoke(&address))),
             Request::ByHand(order, reply) => drop(reply.send(self.by_hand(&order))),
             Request::Install(install, reply) => drop(reply.send(self.install(*install))),
+            Request::Rehearse(install, reply) => drop(reply.send(self.chain.rehearse(&install, &self.state))),
             Request::Plugins(reply) => drop(reply.send(self.chain.report())),
             Request::InForce(reply) => {
                 let (engine, entrants) = self.chain.entrants();

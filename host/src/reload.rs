@@ -11,11 +11,13 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::address::Normalizer;
-use crate::chain::{Install, Installed};
+use crate::chain::Installed;
 use crate::config::{Config, DmScope, Overrides};
 use crate::contacts::{self, Contacts};
 use crate::judge::{Request, Settings};
 use crate::roster::Roster;
+
+pub mod edit;
 
 /// After the last event, until files are read: a file that is being written gives one event after another.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -33,6 +35,7 @@ pub struct Reloader {
 enum Wake {
     Asked(oneshot::Sender<Result<Installed, String>>),
     Changed,
+    Edit(Box<edit::Order>),
 }
 
 /// What a reload works with.
@@ -87,15 +90,21 @@ impl Thread {
         let first = self.parts.config.load_full();
         self.install(&first, None);
         while let Some(woken) = wake.blocking_recv() {
-            let mut asked = Vec::new();
+            let (mut asked, mut orders) = (Vec::new(), Vec::new());
             match woken {
                 Wake::Asked(reply) => asked.push(reply),
-                Wake::Changed => asked.extend(settled(&mut wake)),
+                Wake::Changed => settled(&mut wake, &mut asked, &mut orders),
+                Wake::Edit(order) => {
+                    self.carry_out(*order);
+                    self.watch();
+                    continue;
+                }
             }
             let installed = self.reload();
             for reply in asked {
                 let _ = reply.send(installed.clone());
             }
+            orders.into_iter().for_each(|order| self.carry_out(order));
             self.watch();
         }
     }
@@ -134,15 +143,10 @@ impl Thread {
     }
 
     fn install(&mut self, config: &Config, old: Option<&Config>) -> Installed {
-        let candidates = self.parts.roster.survey(config);
         // A file that is half written is refused and tried again at the next event; a bad configuration is refused
         // as a whole.
         let all_or_nothing = old.is_some_and(|old| !is_same_policy(config, old));
-        let Some(normalizer) = Normalizer::new(&config.messages.region).map(Arc::new) else {
-            return Installed::default();
-        };
-        let settings = settings(config, normalizer.clone());
-        let install = Install { candidates, settings, normalizer, all_or_nothing };
+        let Some(install) = self.install_of(config, all_or_nothing) else { return Installed::default() };
         let (reply, answer) = oneshot::channel();
         if self.parts.judge.blocking_send(Request::Install(Box::new(install), reply)).is_err() {
             return Installed::default();
@@ -199,9 +203,12 @@ impl Thread {
     }
 }
 
-/// Waits until nothing has changed for a moment; gives back who asked meanwhile.
-fn settled(wake: &mut mpsc::Receiver<Wake>) -> Vec<oneshot::Sender<Result<Installed, String>>> {
-    let mut asked = Vec::new();
+/// Waits until nothing has changed for a moment; gives back who asked meanwhile, and for what.
+fn settled(
+    wake: &mut mpsc::Receiver<Wake>,
+    asked: &mut Vec<oneshot::Sender<Result<Installed, String>>>,
+    orders: &mut Vec<edit::Order>,
+) {
     loop {
         std::thread::sleep(SETTLE);
         let mut is_quiet = true;
@@ -209,10 +216,11 @@ fn settled(wake: &mut mpsc::Receiver<Wake>) -> Vec<oneshot::Sender<Result<Instal
             match woken {
                 Wake::Asked(reply) => asked.push(reply),
                 Wake::Changed => is_quiet = false,
+                Wake::Edit(order) => orders.push(*order),
             }
         }
-        if is_quiet || !asked.is_empty() {
-            return asked;
+        if is_quiet || !asked.is_empty() || !orders.is_empty() {
+            return;
         }
     }
 }

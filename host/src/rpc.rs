@@ -13,6 +13,7 @@ pub mod wire;
 mod attachments;
 mod background;
 mod chats;
+mod config;
 mod consumers;
 pub mod feed;
 mod held;
@@ -237,6 +238,22 @@ const METHODS: &[Method] = &[
     Method::new("policy.replay_stop", Lane::Control, &[])
         .gives::<wire::replay::ReplayStopped>()
         .about("Ends the replay that runs, which is answered with what it has so far."),
+    Method::new("config.get", Lane::Read, config::GET)
+        .gives::<wire::config::ConfigValue>()
+        .about("What the configuration file says of a key, or all that it says."),
+    Method::new("config.set", Lane::Mutation, config::SET).gives::<wire::config::ConfigChanged>().about(
+        "Sets a key in the configuration file, and answers once that is in force. What is wrong is refused, and the \
+         file stays as it is.",
+    ),
+    Method::new("config.unset", Lane::Mutation, config::UNSET)
+        .gives::<wire::config::ConfigChanged>()
+        .about("Takes a key out of the configuration file, so that its default is in force."),
+    Method::new("config.add", Lane::Mutation, config::ENTRY)
+        .gives::<wire::config::ConfigChanged>()
+        .about("Adds one entry to a list in the configuration file, unless it is there."),
+    Method::new("config.remove", Lane::Mutation, config::ENTRY)
+        .gives::<wire::config::ConfigChanged>()
+        .about("Takes one entry out of a list in the configuration file, if it is there."),
     Method::of_database("accounts.list", Lane::Read, &[])
         .gives::<wire::local::Accounts<'_>>()
         .about("The owner's accounts, as chats name them."),
@@ -339,6 +356,11 @@ impl Service {
             "plugins.log" => plugins::log(self, &params),
             "plugins.reload" => plugins::reload(self).await,
             "policy.replay_stop" => replay::stop(self),
+            "config.get" => config::get(self, &params).await,
+            "config.set" => config::set(self, &params).await,
+            "config.unset" => config::unset(self, &params).await,
+            "config.add" => config::add(self, &params).await,
+            "config.remove" => config::remove(self, &params).await,
             "rpc.discover" => answer(&discover::document()),
             _ => read_with(&self.readers, &self.files, method, params).await,
         }

@@ -42,13 +42,14 @@ impl Toolchain {
         let has_target = || compilers.iter().find(|rustc| rustc.has_target());
         if has_target().is_none()
             && let Some(name) = compilers.first().filter(|_| may_add).and_then(Rustc::rustup_toolchain)
+            && on_path("rustup").is_some()
             && consent(&format!("Let rustup add {TARGET} to the toolchain {name}?"))
         {
             add_target(dir, talk);
         }
         let with_source = || compilers.iter().find(|rustc| rustc.has_source()).map(|rustc| (rustc, true));
         let Some((rustc, build_std)) = has_target().map(|rustc| (rustc, false)).or_else(with_source) else {
-            bail!(what_to_install(compilers.first()));
+            bail!(what_to_install(compilers.first(), |program| on_path(program).is_some()));
         };
         let linker = match rustc.lld().is_file() {
             true => None,
@@ -138,7 +139,6 @@ impl Rustc {
 
     /// The name of its toolchain, if rustup installed it.
     fn rustup_toolchain(&self) -> Option<String> {
-        on_path("rustup")?;
         let is_rustups = self.sysroot.parent()?.file_name()? == "toolchains";
         is_rustups.then(|| self.sysroot.file_name().map(|name| name.to_string_lossy().into_owned())).flatten()
     }
@@ -185,20 +185,52 @@ const PACKAGES: [(&str, &str); 5] = [
     ("brew", "brew install rustup && rustup default stable"),
 ];
 
-fn what_to_install(rustc: Option<&Rustc>) -> String {
+/// `has` tells which programs there are.
+fn what_to_install(rustc: Option<&Rustc>, has: impl Fn(&str) -> bool) -> String {
     let what = match rustc {
         Some(rustc) => format!("the Rust compiler in {} has no library for {TARGET}", rustc.sysroot.display()),
         None => "no Rust compiler was found".to_owned(),
     };
     let mut ways = Vec::new();
-    if rustc.is_some_and(|rustc| rustc.rustup_toolchain().is_some()) {
+    if has("rustup") && rustc.is_some_and(|rustc| rustc.rustup_toolchain().is_some()) {
         ways.push(format!("rustup target add {TARGET}    (or this command again, with --yes)"));
-    } else if on_path("rustup").is_some() {
+    } else if has("rustup") {
         ways.push(format!("rustup default stable && rustup target add {TARGET}"));
     } else {
-        let of_system = PACKAGES.iter().find(|(program, _)| on_path(program).is_some());
+        let of_system = PACKAGES.iter().find(|(program, _)| has(program));
         ways.extend(of_system.map(|(_, command)| (*command).to_owned()));
         ways.push(format!("install Rust from https://rustup.rs, then: rustup target add {TARGET}"));
     }
     format!("{what}. Any of these helps:\n\n    {}\n", ways.join("\n    "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rustc(sysroot: &str) -> Rustc {
+        Rustc { program: "rustc".into(), sysroot: sysroot.into(), host: "x86_64-unknown-linux-gnu".into() }
+    }
+
+    #[test]
+    fn what_to_install_is_what_this_system_has() {
+        let rustups = rustc("/home/ann/.rustup/toolchains/stable-x86_64-unknown-linux-gnu");
+        let debians = rustc("/usr");
+        for (rustc, programs, advice) in [
+            (
+                Some(&rustups),
+                &["rustup", "apt-get"][..],
+                "rustup target add wasm32-unknown-unknown    (or this command again",
+            ),
+            (None, &["rustup"], "rustup default stable && rustup target add"),
+            (Some(&debians), &["apt-get"], "apt-get install --no-install-recommends rustc-web rust-web-src lld"),
+            (None, &["dnf"], "dnf install cargo rust-std-static-wasm32-unknown-unknown lld"),
+            (None, &["brew"], "brew install rustup"),
+            (None, &[], "install Rust from https://rustup.rs"),
+        ] {
+            let said = what_to_install(rustc, |program| programs.contains(&program));
+            assert!(said.contains(advice), "{programs:?}: {said}");
+            assert_eq!(said.contains("no Rust compiler was found"), rustc.is_none(), "{said}");
+        }
+    }
 }

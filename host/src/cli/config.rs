@@ -9,6 +9,7 @@ use crate::config::{self, BUNDLED};
 use crate::plugin::PluginEngine;
 use crate::roster::Roster;
 
+mod edit;
 mod import;
 
 #[derive(Args)]
@@ -23,6 +24,22 @@ enum Action {
     Path,
     /// Check the configuration and every plugin that it names
     Check,
+    /// Print what the file says of a key, or all of it
+    Get { key: Option<String> },
+    /// Set a key, keeping comments; what is wrong is refused before it is written
+    Set {
+        /// Dotted, as policy.dm_policy or plugin.NAME.config.x
+        key: String,
+        /// As TOML has it; words and telephone numbers may do without quotes
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Take a key out, so that its default is in force
+    Unset { key: String },
+    /// Add one entry to a list, as policy.allow_from
+    Add { key: String, entry: String },
+    /// Take one entry out of a list
+    Remove { key: String, entry: String },
     /// Print the JSON Schema of the configuration
     Schema,
     /// Make a configuration of what an OpenClaw gateway has for iMessage
@@ -35,6 +52,11 @@ impl ConfigCommand {
             Action::Path => print(&format!("{}\n", global.load(&Where::default())?.path.display())),
             Action::Schema => print(&format!("{:#}\n", config::schema())),
             Action::Check => return check(global),
+            Action::Get { key } => return edit::get(global, key.as_deref()),
+            Action::Set { key, value } => return edit::set(global, &key, &value),
+            Action::Unset { key } => return edit::unset(global, &key),
+            Action::Add { key, entry } => return edit::add(global, &key, &entry),
+            Action::Remove { key, entry } => return edit::remove(global, &key, &entry),
             Action::Import(import) => return import.run(global),
         }
         Ok(ExitCode::SUCCESS)

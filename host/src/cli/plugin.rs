@@ -57,7 +57,7 @@ impl Plugin {
             Action::New(new) => new.run(global),
             Action::Build(build) => build.run(global),
             Action::Check(check) => check.run(global),
-            Action::Sdk(sdk) => sdk.run(),
+            Action::Sdk(sdk) => sdk.run(global),
             Action::Test(test) => test.run(global),
             Action::Dev(dev) => dev.run(global),
         }

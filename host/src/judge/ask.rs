@@ -41,6 +41,8 @@ pub enum Request {
     /// The owner releases or drops held messages, some at a time.
     ByHand(ByHand, oneshot::Sender<Result<Handled, HandError>>),
     Install(Box<Install>, oneshot::Sender<Installed>),
+    /// What an install would refuse, by the plugin's name. Nothing is put in force.
+    Rehearse(Box<Install>, oneshot::Sender<Vec<(String, String)>>),
     Plugins(oneshot::Sender<Vec<PluginReport>>),
     /// What judges now, for who wants to judge beside it.
     InForce(oneshot::Sender<InForce>),
@@ -74,6 +76,6 @@ pub struct StartAt {
 impl Request {
     /// What only the policies can answer, so that it waits until they are in force.
     pub(super) fn needs_policies(&self) -> bool {
-        !matches!(self, Request::Install(..) | Request::Plugins(_) | Request::LetGo)
+        !matches!(self, Request::Install(..) | Request::Rehearse(..) | Request::Plugins(_) | Request::LetGo)
     }
 }

@@ -157,11 +157,18 @@ impl Guest {
 
     pub(super) fn say(&mut self, level: &'static str, text: String) {
         if let Some(at) = text.find(panic::SIGN) {
-            let panic = &text[at..];
-            self.call.panic = Some(panic[..panic.floor_char_boundary(limits::LOG_LINE_BYTES)].to_owned());
+            self.call.panic = Some(shortened(&text[at..]).to_owned());
+        } else if let Some(panic) = self.call.panic.as_mut().filter(|panic| panic.ends_with(':')) {
+            // By way of stderr, a panic comes line by line.
+            panic.push('\n');
+            panic.push_str(shortened(&text));
         }
         self.log.write(level, text);
     }
+}
+
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(limits::LOG_LINE_BYTES)]
 }
 
 impl message::Host for Guest {}
@@ -411,6 +418,17 @@ mod tests {
             state,
             log: Log::new("test"),
             stage: None,
+        }
+    }
+
+    #[test]
+    fn a_panic_is_known_from_one_line_of_the_log_or_from_two_of_stderr() {
+        for lines in
+            [&["panicked at src/lib.rs:1:2:\nno"][..], &["thread 'main' panicked at src/lib.rs:1:2:", "no", "note"]]
+        {
+            let mut guest = guest(State::default());
+            lines.iter().for_each(|line| guest.say("error", (*line).to_owned()));
+            assert_eq!(guest.call.panic.as_deref(), Some("panicked at src/lib.rs:1:2:\nno"), "{lines:?}");
         }
     }
 

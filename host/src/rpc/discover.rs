@@ -81,7 +81,9 @@ const BUSY: Failure = ("ServerBusy", -32000, "Server busy");
 const UNKNOWN: Failure = ("DeliveryOutcomeUnknown", -32001, "Delivery outcome unknown");
 const DATABASE: Failure = ("DatabaseUnavailable", -32002, "Database unavailable");
 
-const FAILURES: &[Failure] = &[PARSE, REQUEST, METHOD, PARAMS, INTERNAL, NOT_SENT, BUSY, UNKNOWN, DATABASE];
+const READ_ONLY: Failure = ("ConfigurationReadOnly", -32005, "Configuration is read-only");
+
+const FAILURES: &[Failure] = &[PARSE, REQUEST, METHOD, PARAMS, INTERNAL, NOT_SENT, BUSY, UNKNOWN, DATABASE, READ_ONLY];
 
 impl Method {
     fn failures(&self) -> Vec<Failure> {
@@ -92,6 +94,9 @@ impl Method {
         }
         if self.needs_database || is_automation {
             failures.push(DATABASE);
+        }
+        if ["config.set", "config.unset", "config.add", "config.remove"].contains(&self.name) {
+            failures.push(READ_ONLY);
         }
         failures
     }
@@ -180,6 +185,7 @@ impl Param {
             Kind::Date => json!({"type": "string", "format": "date-time"}),
             Kind::Flag => json!({"type": "boolean"}),
             Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
+            Kind::Any => json!({}),
             Kind::Objects => json!({"type": "array", "items": {"type": "object"}}),
         };
         match self.default {

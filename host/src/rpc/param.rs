@@ -31,6 +31,8 @@ pub enum Kind {
     Flag,
     Texts,
     Objects,
+    /// A value of any kind but `null`.
+    Any,
     /// Known only to be refused with this text.
     Refused(&'static str),
 }
@@ -76,6 +78,10 @@ impl Param {
 
     pub const fn objects(name: &'static str) -> Param {
         Param::new(name, Kind::Objects)
+    }
+
+    pub const fn any(name: &'static str) -> Param {
+        Param::new(name, Kind::Any)
     }
 
     pub const fn refused(name: &'static str, with: &'static str) -> Param {

@@ -132,6 +132,12 @@ impl Params {
         }
     }
 
+    /// A value of any kind.
+    pub fn required_any(&self, name: &str) -> Result<Value> {
+        let value = self.one(self.declared(name)?)?;
+        value.map(|(_, value)| value.clone()).ok_or_else(|| RpcError::params(format!("{name} is required")))
+    }
+
     /// RFC 3339 with seconds and zone.
     pub fn date(&self, name: &str) -> Result<Option<Timestamp>> {
         let Some(text) = self.text(name)? else { return Ok(None) };

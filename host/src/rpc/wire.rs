@@ -3,6 +3,7 @@
 
 pub mod attachment;
 pub mod background;
+pub mod config;
 pub mod consumers;
 mod content;
 pub mod error;

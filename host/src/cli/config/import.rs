@@ -1,8 +1,7 @@
 //! `imsgd config import`: makes a configuration of a gateway's.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,7 +11,8 @@ use serde_json::json;
 
 use super::problems;
 use crate::cli::{Global, Where, print, say};
-use crate::config::{self, Config, import};
+use crate::config::file::File;
+use crate::config::{Config, import};
 
 #[derive(Args)]
 pub struct Import {
@@ -35,7 +35,7 @@ impl Import {
         let imported = import::openclaw(&text, self.account.as_deref())
             .map_err(|error| anyhow!("{}: {error}", self.file.display()))?;
         let made = format!("# From a gateway's configuration, by `imsgd config import`.\n\n{}", imported.config);
-        let path = config::path(&global.overrides(&Where::default()))?;
+        let path = Config::path(&global.overrides(&Where::default()))?;
         let config = Config::parse(&made, &path).map_err(|error| anyhow!("what came out is not right: {error}"))?;
         let problems = problems(&config)?;
         if !global.json {
@@ -85,36 +85,25 @@ impl Import {
         Ok(text)
     }
 
-    /// Puts it in place in one step. The name of what was there before, if something was.
+    /// Puts it in place. The name of what was there before, if something was.
     fn put(&self, path: &Path, text: &str) -> anyhow::Result<Option<PathBuf>> {
-        // A link stays one: somebody keeps the file elsewhere.
-        let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        if path.exists() && !self.force {
+        let file = File::read(path)?;
+        if file.is_there() && !self.force {
             bail!(
                 "{} is there already and was not touched; --force writes over it, and keeps it beside",
                 path.display()
             );
         }
-        let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
-        let beside = path.with_extension("toml.partial");
-        let mut options = fs::OpenOptions::new();
-        // It names people.
-        let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).context("could not write the configuration")?;
-        let backup = match path.exists() {
-            true => Some(keep(path)?),
-            false => None,
-        };
-        fs::rename(&beside, path).with_context(|| format!("could not write {}", path.display()))?;
+        let backup = if file.is_there() { Some(keep(path, file.text())?) } else { None };
+        file.replace(text)?;
         Ok(backup)
     }
 }
 
-fn keep(path: &Path) -> anyhow::Result<PathBuf> {
+fn keep(path: &Path, text: &str) -> anyhow::Result<PathBuf> {
     let name = |number: usize| path.with_extension(format!("toml.before-import-{number}"));
     let backup = (1..).map(name).find(|name| !name.exists()).context("no name is free")?;
-    fs::hard_link(path, &backup).with_context(|| format!("could not keep {}", path.display()))?;
+    File::read(&backup)?.replace(text)?;
     Ok(backup)
 }
 

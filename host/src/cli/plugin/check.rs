@@ -14,6 +14,9 @@ use crate::author::{self, Import, Inspection, Outcome};
 use crate::cli::{Global, print};
 use crate::plugin::{ABI_VERSION, COMPONENT_BYTES, limits};
 
+/// Of what stands behind the titles, in columns.
+const WIDTH: usize = 100;
+
 #[derive(Args)]
 pub struct Check {
     /// The component
@@ -54,8 +57,9 @@ pub fn report(file: &Path, inspection: &Inspection) -> String {
             inspection.made_by.iter().map(|(tool, version)| format!("{tool} {}", brief(version))).collect();
         line("made by", &tools.join(", "));
     }
-    for (index, ability) in abilities(&inspection.imports).iter().enumerate() {
-        line(if index == 0 { "may" } else { "" }, ability);
+    let abilities = abilities(&inspection.imports);
+    for (index, ability) in abilities.iter().flat_map(|ability| wrapped(ability)).enumerate() {
+        line(if index == 0 { "may" } else { "" }, &ability);
     }
     line("may not", "read files, reach a network, see the environment, start anything: nothing else is there");
     line("has", &limits());
@@ -71,6 +75,12 @@ pub fn report(file: &Path, inspection: &Inspection) -> String {
         }
         Outcome::Fails { reason } => line("REFUSED", &format!("it fails when it is configured with nothing: {reason}")),
         Outcome::Refused { reason } => line("REFUSED", &format!("it {}", reason_of_it(reason))),
+    }
+    if !inspection.outcome.is_loadable() {
+        line(
+            "offered",
+            &format!("imsgd:policy@{ABI_VERSION} with message, host and store, and WASI 0.2, which reaches nothing"),
+        );
     }
     out
 }
@@ -102,6 +112,18 @@ pub fn json(file: &Path, inspection: &Inspection) -> Value {
         Outcome::Fails { reason } | Outcome::Refused { reason } => object["refused"] = json!(reason),
     }
     object
+}
+
+/// In lines that fit a screen, broken at commas and set in.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for part in text.split_inclusive(", ") {
+        if lines.last().is_some_and(|line| line.len() + part.len() > WIDTH) {
+            lines.push("  ".to_owned());
+        }
+        lines.last_mut().into_iter().for_each(|line| line.push_str(part));
+    }
+    lines.into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// A refusal that begins with a verb follows `it`; others are sentences about what the file is.
