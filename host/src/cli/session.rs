@@ -18,8 +18,8 @@ use crate::transport;
 const LISTENS_WITHIN: Duration = Duration::from_secs(3);
 const STEP: Duration = Duration::from_millis(10);
 
-/// How long the lock may outlive the process that had it.
-const GONE_WITHIN: Duration = Duration::from_secs(2);
+/// How long the lock may be of nobody: of a process that is gone, or has not written its name yet.
+const CHANGES_WITHIN: Duration = Duration::from_secs(2);
 
 /// What passes between us and a daemon in our own process before one waits for the other.
 const PIPE_BYTES: usize = 64 << 10;
@@ -31,10 +31,11 @@ pub enum Found {
     Daemon(UnixStream),
 }
 
-/// Was it killed? A child that it had just forked then keeps the lock until it has become another program.
-fn is_gone(holder: &Holder) -> bool {
+/// Has it not said yet who it is, or was it killed? A child that it had just forked then keeps the lock until it has
+/// become another program.
+fn is_changing(holder: &Holder) -> bool {
     let pid = i32::try_from(holder.pid).ok().and_then(rustix::process::Pid::from_raw);
-    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+    pid.is_none_or(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
 /// The lock, or who has it. One who only runs an errand is waited for.
@@ -45,7 +46,7 @@ pub fn claim(config: &Config, role: Role) -> anyhow::Result<Result<Instance, Hol
     loop {
         match Instance::claim(&config.state_dir(), role)? {
             Err(holder) if holder.errand && began.elapsed() < errand_within => std::thread::sleep(STEP),
-            Err(holder) if is_gone(&holder) && began.elapsed() < GONE_WITHIN => std::thread::sleep(STEP),
+            Err(holder) if is_changing(&holder) && began.elapsed() < CHANGES_WITHIN => std::thread::sleep(STEP),
             claimed => return Ok(claimed),
         }
     }
@@ -180,4 +181,17 @@ async fn by_ourselves(
     };
     serve::report_stop(daemon.stop(others).await);
     said.unwrap_or_else(|| Err(anyhow!("was stopped before there was an answer; what was asked may have been done")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_the_lock_and_is_not_known_yet_is_waited_for() {
+        let holder = |pid| Holder { pid, ..Holder::default() };
+        assert!(is_changing(&holder(0)));
+        assert!(is_changing(&holder(i32::MAX as u32)));
+        assert!(!is_changing(&holder(std::process::id())));
+    }
 }
