@@ -178,7 +178,7 @@ fn add_target(dir: &Path, talk: Talk) {
 
 /// By package manager, what brings a compiler for WebAssembly.
 const PACKAGES: [(&str, &str); 5] = [
-    ("apt-get", "apt-get install --no-install-recommends rustc-web rust-web-src lld"),
+    ("apt-get", "apt-get install --no-install-recommends cargo-web rustc-web rust-web-src lld"),
     ("dnf", "dnf install cargo rust-std-static-wasm32-unknown-unknown lld"),
     ("pacman", "pacman -S rust rust-wasm lld"),
     ("apk", "apk add cargo rust-wasm lld"),
@@ -223,7 +223,7 @@ mod tests {
                 "rustup target add wasm32-unknown-unknown    (or this command again",
             ),
             (None, &["rustup"], "rustup default stable && rustup target add"),
-            (Some(&debians), &["apt-get"], "apt-get install --no-install-recommends rustc-web rust-web-src lld"),
+            (Some(&debians), &["apt-get"], "apt-get install --no-install-recommends cargo-web rustc-web rust-web-src lld"),
             (None, &["dnf"], "dnf install cargo rust-std-static-wasm32-unknown-unknown lld"),
             (None, &["brew"], "brew install rustup"),
             (None, &[], "install Rust from https://rustup.rs"),
