@@ -2,6 +2,8 @@
 //!
 //! Keys and their meaning: OpenClaw's documentation, "iMessage" and "Configuration — channels" (docs.openclaw.ai).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use toml::Table;
 
@@ -158,21 +160,35 @@ impl<'a> Reader<'a> {
         if let Some(region) = self.text("region")? {
             self.put(&self.name_of("region"), "messages", "region", region);
         }
-        let (here, there) = (self.list("attachmentRoots")?, self.list("remoteAttachmentRoots")?);
-        // imsgd runs where Messages is: where the gateway does not, those are the remote ones.
-        let (used, unused) = match self.channel.contains_key("remoteHost") || here.is_none() {
-            true => (("remoteAttachmentRoots", there), ("attachmentRoots", here)),
-            false => (("attachmentRoots", here), ("remoteAttachmentRoots", there)),
-        };
-        if let (key, Some(roots)) = used {
-            self.put(&self.name_of(key), "messages", "attachment_roots", roots);
-        }
-        if let (key, Some(_)) = unused {
-            self.leave(self.name_of(key), "imsgd reads files only where Messages is; the other list was taken");
-        }
+        self.attachment_roots()?;
         if let Some(most) = self.number("mediaMaxMb")? {
             self.put(&self.name_of("mediaMaxMb"), "messages", "media_max_mb", most);
         }
+        Ok(())
+    }
+
+    /// OpenClaw reads what the account, the channel and its own default name, all together. imsgd runs where Messages
+    /// is: where the gateway does not, the remote lists are those of that machine.
+    fn attachment_roots(&mut self) -> Result<(), Error> {
+        let mut roots: Vec<String> = Vec::new();
+        let mut from: Vec<String> = Vec::new();
+        for key in ["attachmentRoots", "remoteAttachmentRoots"] {
+            let name = self.name_of(key);
+            let of_channel = self.root.pointer(&format!("/channels/imessage/{key}")).cloned();
+            for (name, value) in [(name, self.take(key)), (format!("channels.imessage.{key}"), of_channel)] {
+                let Some(value) = value.filter(|value| !value.is_null()) else { continue };
+                roots.extend(list(&name, &value)?);
+                from.push(name);
+            }
+        }
+        if from.is_empty() {
+            return Ok(());
+        }
+        roots.push(USUAL_ROOTS.to_owned());
+        let mut seen = BTreeSet::new();
+        roots.retain(|root| seen.insert(root.clone()));
+        from.dedup();
+        self.put(&from.join(", "), "messages", "attachment_roots", roots);
         Ok(())
     }
 
@@ -213,7 +229,15 @@ impl<'a> Reader<'a> {
             Some(own) => (self.name_of("groupAllowFrom"), own),
             None => (self.name_of("allowFrom"), direct.unwrap_or_default()),
         };
+        let groups = self.channel.get("groups").and_then(Value::as_object);
+        let lists_groups = groups.is_some_and(|groups| !groups.is_empty() && !groups.contains_key("*"));
         match policy.as_str() {
+            "open" if lists_groups => {
+                self.put(&from, "policy", "group_policy", "allowlist");
+                let why = "everybody is heard, but only in the groups that are listed, as OpenClaw hears no others: that is \
+                           group_policy \"allowlist\" without group_allow_from";
+                self.leave(from, why);
+            }
             "allowlist" if listed.is_empty() => {
                 self.put(&from, "policy", "group_policy", "disabled");
                 let why = "nobody is allowed, so OpenClaw hears no group; an empty list means everybody to imsgd, so that \
@@ -352,6 +376,9 @@ impl<'a> Reader<'a> {
         }
     }
 }
+
+/// What OpenClaw reads whatever its lists say.
+const USUAL_ROOTS: &str = "/Users/*/Library/Messages/Attachments";
 
 const GATEWAYS: &str = "is the gateway's own business: keep it there";
 

@@ -31,7 +31,7 @@ fn each_key_of_the_channel_has_its_place() {
                 groupPolicy: "allowlist", groupAllowFrom: ["+15555550123"],
                 groups: { "*": { requireMention: true }, "42": { requireMention: false, tools: {} }, },
                 historyLimit: 20, includeAttachments: true,
-                attachmentRoots: ["/here"], remoteAttachmentRoots: ["/Users/*/Library/Messages/Attachments"],
+                attachmentRoots: ["/here"], remoteAttachmentRoots: ["/Volumes/more"],
                 mediaMaxMb: 8, textChunkLimit: 1500, chunkMode: "newline",
             } },
             messages: { groupChat: { mentionPatterns: ["@?max"] } },
@@ -41,7 +41,7 @@ fn each_key_of_the_channel_has_its_place() {
     );
     let expected = r#"
         [messages]
-        attachment_roots = ["/Users/*/Library/Messages/Attachments"]
+        attachment_roots = ["/here", "/Volumes/more", "/Users/*/Library/Messages/Attachments"]
         db = "/Users/bot/Library/Messages/chat.db"
         media_max_mb = 8
         region = "DE"
@@ -64,7 +64,6 @@ fn each_key_of_the_channel_has_its_place() {
     Config::parse(&imported.config.to_string(), "config.toml".as_ref()).unwrap();
     assert!(left(&imported, "channels.imessage.cliPath").contains("set it to `imsgd`"));
     assert!(left(&imported, "channels.imessage.includeAttachments").contains("each subscription"));
-    assert!(left(&imported, "channels.imessage.attachmentRoots").contains("the other list was taken"));
     assert_eq!(left(&imported, "channels.imessage.groups.42.tools"), GATEWAYS);
     assert!(imported.mapped.contains(&("session.dmScope".to_owned(), "policy.dm_scope".to_owned())));
 }
@@ -90,6 +89,25 @@ fn who_is_heard_in_open_groups_is_not_narrowed() {
     assert_eq!(usual.config["policy"]["group_policy"].as_str(), Some("open"));
     let everybody = policy(r#"{ groupAllowFrom: ["*"] }"#);
     assert_eq!(everybody["group_allow_from"], toml::Value::from(vec!["*"]));
+}
+
+#[test]
+fn groups_that_are_listed_are_the_only_ones_that_are_heard_also_where_all_may_speak() {
+    let listed =
+        policy(r#"{ groupPolicy: "open", allowFrom: ["+1555"], groups: { "42": { requireMention: false } } }"#);
+    assert_eq!((listed["group_policy"].as_str(), listed.get("group_allow_from")), (Some("allowlist"), None));
+    let any = policy(r#"{ groupPolicy: "open", groups: { "*": {}, "42": {} } }"#);
+    assert_eq!(any["group_policy"].as_str(), Some("open"));
+}
+
+#[test]
+fn files_are_read_wherever_the_gateway_read_them() {
+    let text = r#"{ channels: { imessage: {
+        attachmentRoots: ["/a"], accounts: { work: { attachmentRoots: ["/b", "/a"] } },
+    } } }"#;
+    let roots = &import(text).config["messages"]["attachment_roots"];
+    assert_eq!(*roots, toml::Value::from(vec!["/b", "/a", "/Users/*/Library/Messages/Attachments"]));
+    assert!(import("{ channels: { imessage: {} } }").config.get("messages").is_none());
 }
 
 #[test]
