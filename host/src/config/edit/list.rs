@@ -16,6 +16,7 @@ pub fn add(list: &mut Array, mut entry: Value) -> bool {
     if list.iter().any(|other| is_same(other, &entry)) {
         return false;
     }
+    end_with_a_comma(list);
     let before = list.iter().last().map(prefix).unwrap_or_default();
     match before.rsplit_once('\n') {
         Some((_, indentation)) => {
@@ -36,6 +37,7 @@ pub fn add(list: &mut Array, mut entry: Value) -> bool {
 /// False where it is not there.
 pub fn remove(list: &mut Array, entry: &Value) -> bool {
     let Some(at) = list.iter().position(|other| is_same(other, entry)) else { return false };
+    end_with_a_comma(list);
     let removed = prefix(&list.remove(at));
     // What stood behind the entry before goes on to stand there, and what stood behind this one goes with it.
     let behind_before = removed.split_once('\n').map(|(behind, _)| behind.to_owned());
@@ -52,6 +54,18 @@ pub fn remove(list: &mut Array, entry: &Value) -> bool {
         list.set_trailing(joined);
     }
     true
+}
+
+/// Without a comma behind the last entry of several lines, what follows is read as a part of that entry.
+fn end_with_a_comma(list: &mut Array) {
+    let last = list.len().checked_sub(1).filter(|_| !list.trailing_comma());
+    let Some(value) = last.and_then(|last| list.get_mut(last)) else { return };
+    let behind = value.decor().suffix().map(text).unwrap_or_default();
+    if behind.contains('\n') {
+        value.decor_mut().set_suffix("");
+        list.set_trailing(behind);
+        list.set_trailing_comma(true);
+    }
 }
 
 fn prefix(value: &Value) -> String {

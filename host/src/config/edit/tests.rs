@@ -94,6 +94,15 @@ fn an_entry_comes_and_goes_with_the_comment_behind_it() {
 }
 
 #[test]
+fn a_list_that_ends_without_a_comma_keeps_its_comments_too() {
+    let list = "policy.allow_from = [\n  'a@x.com',   # Ann\n  'b@x.com'    # Bob\n]\n";
+    let with = "policy.allow_from = [\n  'a@x.com',   # Ann\n  'b@x.com',    # Bob\n  \"c@x.com\",\n]\n";
+    assert_eq!(change(list, "policy.allow_from", Change::Add(json!("c@x.com"))), with);
+    let without = "policy.allow_from = [\n  'a@x.com',   # Ann\n]\n";
+    assert_eq!(change(list, "policy.allow_from", Change::Remove(json!("b@x.com"))), without);
+}
+
+#[test]
 fn what_is_unset_is_gone_and_nothing_else() {
     assert_eq!(
         change(FILE, "policy.dm_policy", Change::Unset),
