@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use serde_json::{Value, json};
 
 use crate::chain;
-use crate::cli::{Global, Where, client, print, say};
+use crate::cli::{Global, Where, client, look, print, say};
 use crate::config::Config;
 use crate::config::edit::{self, Change};
 use crate::config::file::File;
@@ -35,8 +35,10 @@ pub fn get(global: &Global, key: Option<&str>) -> anyhow::Result<ExitCode> {
                 json!({"key": key.map(|key| key.to_string()), "set": value.is_some(), "value": value})
             ));
         }
-        (_, Some(Value::String(text))) => print(&format!("{text}\n")),
-        (_, Some(value)) => print(&format!("{value:#}\n")),
+        (_, Some(value)) => match look::harmless(value) {
+            Value::String(text) => print(&format!("{text}\n")),
+            value => print(&format!("{value:#}\n")),
+        },
         (Some(key), None) => say(&format!("{key} is not set; its default is in force")),
         (None, None) => {}
     }
