@@ -2466,7 +2466,7 @@ export interface ConfigSetParams {
   };
 }
 /**
- * The file was changed, and the change is in force.
+ * The file says so, and what it says is in force.
  */
 export interface ConfigChanged {
   ok: boolean;

@@ -88,9 +88,15 @@ fn what_is_wrong_is_refused_before_anything_is_written() {
     check("config.set", json!({"key": "plugin.other.config.x", "value": 1}), -32602, "path");
     check("config.set", json!({"key": "policy.ttl", "value": null}), -32602, "value must not be null");
     check("config.add", json!({"key": "policy.ttl", "value": 1}), -32602, "policy.ttl is no list; set it as a whole");
-    check("config.set", json!({"key": "journal.keep_days", "value": 0}), -32602, "journal.keep_days");
-    for key in ["messages.osascript", "messages.ffmpeg", "server.config_writes", "send.allow_to", "plugin.hostile.path"]
-    {
+    check("config.set", json!({"key": "policy.history_limit", "value": 1_000_000}), -32602, "policy.history_limit");
+    for key in [
+        "messages.osascript",
+        "messages.ffmpeg",
+        "server.config_writes",
+        "send.allow_to",
+        "journal.keep_days",
+        "plugin.hostile.path",
+    ] {
         check("config.set", json!({"key": key, "value": "x"}), -32602, "for the owner of this Mac to change");
         check("config.unset", json!({"key": key}), -32602, "for the owner of this Mac to change");
     }
@@ -193,4 +199,18 @@ fn a_change_of_the_owners_is_in_force_once_the_command_has_ended() {
     eventually("the file's own event changes nothing", || {
         daemon.status()["imsgd"]["config"]["error"].is_null().then_some(())
     });
+}
+
+#[test]
+fn what_the_file_says_already_and_is_not_in_force_is_no_success() {
+    let daemon = TestDaemon::new(FRIENDS);
+    let mut client = daemon.connect();
+    let before = file(&daemon);
+    // The owner takes somebody out and makes a mistake elsewhere: the file is refused as a whole.
+    daemon.configure("[policy]\nallow_from = []\nttl = 'soon'\n");
+    eventually("the file is refused", || (!daemon.status()["imsgd"]["config"]["error"].is_null()).then_some(()));
+    let refused = client.refused("config.remove", json!({"key": "policy.allow_from", "value": FRIEND}));
+    assert!(refused.data.to_string().contains("not in force"), "{refused:?}");
+    std::fs::write(daemon.path("config.toml"), before).unwrap();
+    eventually("it is right again", || daemon.status()["imsgd"]["config"]["error"].is_null().then_some(()));
 }

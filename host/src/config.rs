@@ -358,6 +358,14 @@ impl Config {
         if self.send.timeout_seconds == 0 {
             return Err("send.timeout_seconds: must be at least 1".to_owned());
         }
+        for (key, most, value) in [
+            ("policy.history_limit", MOST_HISTORY, self.policy.history_limit),
+            ("policy.max_pending", MOST_PENDING, self.policy.max_pending.map(|pending| pending as usize)),
+        ] {
+            if value.is_some_and(|value| value > most) {
+                return Err(format!("{key}: must be {most} or less"));
+            }
+        }
         self.journal.check()?;
         for (index, plugin) in self.plugin.iter().enumerate() {
             let is_name = !plugin.name.is_empty()
@@ -526,6 +534,12 @@ const PER_CHAT_PER_MINUTE: u32 = 30;
 /// Apple publishes no limit, and is said to flag accounts that write to many people in a short time. One a second over a
 /// whole minute is about what Messages itself can do through AppleScript.
 const PER_MINUTE: u32 = 60;
+
+/// Observed messages that one notification may carry.
+const MOST_HISTORY: usize = 1000;
+
+/// Strangers who may wait for the owner at the same time: each is a code that could be guessed.
+const MOST_PENDING: usize = 1000;
 
 const DEFAULT_DB: &str = "~/Library/Messages/chat.db";
 const DEFAULT_CONTACTS: &str = "~/Library/Application Support/AddressBook";

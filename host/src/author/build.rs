@@ -22,7 +22,10 @@ pub(super) fn compile(dir: &Path, talk: Talk, consent: Consent) -> Result<PathBu
     if toolchain.builds_std() {
         talk("no standard library for WebAssembly here: compiling it first (once, some minutes)");
     }
-    let output = toolchain.cargo(&dir).output().context("could not run cargo, which comes with Rust: https://rustup.rs, or Debian's cargo-web")?;
+    let output = toolchain
+        .cargo(&dir)
+        .output()
+        .context("could not run cargo, which comes with Rust: https://rustup.rs, or Debian's cargo-web")?;
     if !output.status.success() {
         bail!("cargo could not build {} for {TARGET}: see its words above", dir.display());
     }

@@ -223,7 +223,11 @@ mod tests {
                 "rustup target add wasm32-unknown-unknown    (or this command again",
             ),
             (None, &["rustup"], "rustup default stable && rustup target add"),
-            (Some(&debians), &["apt-get"], "apt-get install --no-install-recommends cargo-web rustc-web rust-web-src lld"),
+            (
+                Some(&debians),
+                &["apt-get"],
+                "apt-get install --no-install-recommends cargo-web rustc-web rust-web-src lld",
+            ),
             (None, &["dnf"], "dnf install cargo rust-std-static-wasm32-unknown-unknown lld"),
             (None, &["brew"], "brew install rustup"),
             (None, &[], "install Rust from https://rustup.rs"),

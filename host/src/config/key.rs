@@ -70,7 +70,7 @@ impl Key {
     /// owner of the Mac: clients may be far away, or speak for somebody in a chat.
     pub fn is_for_clients(&self) -> bool {
         match self.parts.as_slice() {
-            [table, _, ..] if table == "policy" || table == "journal" => true,
+            [table, _, ..] if table == "policy" => true,
             [table, _, config, ..] => table == "plugin" && config == "config",
             _ => false,
         }
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn clients_may_change_policies_and_not_what_the_program_is_made_of() {
         let is_for_clients = |text: &str| Key::parse(text).unwrap().is_for_clients();
-        for text in ["policy.allow_from", "policy.groups.42.route", "journal.keep_days", "plugin.a.config.x"] {
+        for text in ["policy.allow_from", "policy.groups.42.route", "plugin.a.config.x"] {
             assert!(is_for_clients(text), "{text}");
         }
         for text in [
@@ -136,6 +136,8 @@ mod tests {
             "messages.attachment_roots",
             "server.config_writes",
             "send.allow_to",
+            // Who may let somebody in may not also shorten the record of it.
+            "journal.keep_days",
             "plugin.a.path",
             "plugin.a",
             "plugin",

@@ -116,3 +116,12 @@ fn files_are_read_from_messages_own_folders_unless_others_are_named() {
     assert_eq!(readable("[messages]\nattachment_roots = []"), [false; 3]);
     assert_eq!(parse("").unwrap().media_max_bytes(), 16 << 20);
 }
+
+#[test]
+fn what_one_message_carries_and_who_waits_is_bounded() {
+    for key in ["history_limit", "max_pending"] {
+        assert!(parse(&format!("[policy]\n{key} = 1000")).is_ok());
+        let error = parse(&format!("[policy]\n{key} = 1001")).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("policy.{key}: must be 1000 or less")), "{error}");
+    }
+}

@@ -36,7 +36,7 @@ pub enum Error {
     Refused(String),
     #[error(transparent)]
     File(#[from] file::Error),
-    #[error("the file was changed, but is not in force: {0}")]
+    #[error("the file says so now, but what it says is not in force: {0}")]
     NotInForce(String),
     #[error("server is shutting down")]
     Stopping,
@@ -97,6 +97,9 @@ impl Thread {
             let table = key.parts().iter().take(2).map(String::as_str).collect::<Vec<_>>().join(".");
             tracing::info!("a client changed the configuration in {table}");
             self.reload().map_err(Error::NotInForce)?;
+        } else if let Some(reason) = self.config_error.lock().clone() {
+            // The file says it, but what is in force is another.
+            return Err(Error::NotInForce(reason));
         }
         Ok(edited)
     }

@@ -17,7 +17,7 @@ pub struct ConfigValue {
     pub value: Option<Value>,
 }
 
-/// The file was changed, and the change is in force.
+/// The file says so, and what it says is in force.
 #[derive(Serialize, JsonSchema)]
 pub struct ConfigChanged {
     pub ok: bool,
