@@ -4,6 +4,12 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// Counts what this process replaces, so that no two have the same name beside the file.
+static REPLACED: AtomicU64 = AtomicU64::new(0);
 
 /// The mode of a file that was not there before: addresses are in it.
 const MODE: u32 = 0o600;
@@ -50,7 +56,8 @@ impl File {
         fs::create_dir_all(folder).map_err(failed)?;
         let mode = fs::metadata(&self.path).map_or(MODE, |metadata| metadata.permissions().mode() & 0o7777);
         // Not an extension that the watch of the folder takes for ours.
-        let beside = folder.join(format!(".config-{}.partial", std::process::id()));
+        let number = REPLACED.fetch_add(1, Ordering::Relaxed);
+        let beside = folder.join(format!(".config-{}-{number}.partial", std::process::id()));
         let _ = fs::remove_file(&beside);
         let written = self.write_beside(&beside, text, mode);
         if written.is_err() {
@@ -65,6 +72,9 @@ impl File {
         file.write_all(text.as_bytes()).map_err(failed)?;
         file.set_permissions(Permissions::from_mode(mode)).map_err(failed)?;
         file.sync_all().map_err(failed)?;
+        // One after the other: the daemon and a command may be at it at the same time.
+        let folder = fs::File::open(self.path.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
+        flock(&folder, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
         if text_of(&self.path)? != self.text {
             return Err(Error::Changed(self.path.clone()));
         }
@@ -114,6 +124,26 @@ mod tests {
         assert!(matches!(file.replace("ours"), Err(Error::Changed(_))));
         assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn whoever_writes_at_the_same_time_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let write = |line: String| loop {
+            let file = File::read(&path).unwrap();
+            match file.replace(&format!("{}{line}\n", file.text())) {
+                Ok(()) => break,
+                Err(Error::Changed(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        };
+        std::thread::scope(|scope| {
+            for writer in 0..8 {
+                scope.spawn(move || (0..20).for_each(|number| write(format!("{writer} {number}"))));
+            }
+        });
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 160);
     }
 
     #[test]
