@@ -246,13 +246,16 @@ fn what_is_not_there_is_said_with_what_to_do() {
     let ran = bench.run(&[]);
     assert!(!ran.ok && ran.stderr.contains("cases.toml is not there: name the case file"), "{ran:?}");
     let ran = run(&[bench.0.path().to_str().unwrap()]);
-    assert!(!ran.ok && ran.stderr.contains("is not there: build it with `imsgd plugin build"), "{ran:?}");
+    assert!(!ran.ok && ran.stderr.contains("is no crate"), "{ran:?}");
+    fs::write(bench.path("Cargo.toml"), "[package]\nname = 'quiet'\n").unwrap();
+    let ran = run(&[bench.0.path().to_str().unwrap()]);
+    assert!(!ran.ok && ran.stderr.contains("/quiet.wasm is not there: build it with `imsgd plugin build"), "{ran:?}");
 }
 
 #[test]
 fn a_folder_stands_for_the_component_that_was_built_in_it() {
     let bench = Bench::new(CASES);
-    let crate_folder = bench.path("hostile");
+    let crate_folder = bench.path("named.otherwise");
     fs::create_dir(&crate_folder).unwrap();
     fs::write(crate_folder.join("hostile.wasm"), HOSTILE).unwrap();
     fs::write(

@@ -67,12 +67,8 @@ impl Dev {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let folder = self.folder.canonicalize();
         let folder = folder.with_context(|| format!("could not find {}", self.folder.display()))?;
-        let name = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-        let name = name.with_context(|| format!("{} has no name", folder.display()))?;
-        if !folder.join("Cargo.toml").exists() {
-            bail!("{} is no crate: it has no Cargo.toml", folder.display());
-        }
-        let built = folder.join(&name).with_extension("wasm");
+        let built = author::component_of(&folder)?;
+        let name = built.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let policy = Policy { folder, name, built, source: None, cases: None };
         let config = if self.simulated { None } else { Some(global.load(&self.at)?) };
         match config.filter(|config| client::connect(config).is_some()) {
@@ -105,7 +101,7 @@ impl Policy {
             let name = &self.name;
             bail!(
                 "`{name}` is the name of a bundled policy: to replace that one, give it a [[plugin]] table with \
-                 name = \"{name}\" and path = \"{name}.wasm\" first, or call the crate's folder otherwise"
+                 name = \"{name}\" and path = \"{name}.wasm\" first, or call the crate otherwise"
             );
         }
         Ok(())

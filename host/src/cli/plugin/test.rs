@@ -122,9 +122,7 @@ fn component(file: &Path) -> anyhow::Result<PathBuf> {
     if !file.is_dir() {
         return Ok(file.to_owned());
     }
-    let folder = file.canonicalize().with_context(|| format!("could not find {}", file.display()))?;
-    let name = folder.file_name().with_context(|| format!("{} has no name", folder.display()))?;
-    let component = folder.join(name).with_extension("wasm");
+    let component = author::component_of(file)?;
     if !component.exists() {
         let built = component.display();
         bail!("{built} is not there: build it with `imsgd plugin build {}`", file.display());
