@@ -1,8 +1,9 @@
 //! `imsgd plugin test`: the cases of the bundled policies, and what is said where a policy does not do what a case says.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -157,6 +158,38 @@ fn a_refused_configuration_is_an_answer() {
 }
 
 #[test]
+fn update_replaces_the_file_in_one_step() {
+    let bench = Bench::new(CASES);
+    let mut before = fs::File::open(bench.path("cases.toml")).unwrap();
+    assert!(bench.run(&["--update"]).ok);
+    let mut read = String::new();
+    before.read_to_string(&mut read).unwrap();
+    assert_eq!(read, CASES);
+    assert_ne!(bench.cases(), CASES);
+}
+
+#[test]
+fn update_leaves_a_file_alone_that_was_changed_while_the_cases_ran() {
+    // More than a pipe takes: it waits for us with the name of this case.
+    let long = "x".repeat(1 << 20);
+    let bench = Bench::new(&format!("[[case]]\nname = '{long}'\ninterface = 'filter'\nmessage = {{}}\n"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_imsgd"))
+        .args(["plugin", "test", bench.path("hostile.wasm").to_str().unwrap(), "--update"])
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = [0];
+    child.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+    fs::write(bench.path("cases.toml"), "theirs").unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(!ended.status.success() && stderr.contains("was changed by somebody else meanwhile"), "{stderr}");
+    assert_eq!(bench.cases(), "theirs");
+}
+
+#[test]
 fn a_filter_picks_cases_by_words_of_their_names() {
     let bench = Bench::new(CASES);
     let ran = bench.run(&["--filter", "PASS"]);
@@ -213,13 +246,16 @@ fn what_is_not_there_is_said_with_what_to_do() {
     let ran = bench.run(&[]);
     assert!(!ran.ok && ran.stderr.contains("cases.toml is not there: name the case file"), "{ran:?}");
     let ran = run(&[bench.0.path().to_str().unwrap()]);
-    assert!(!ran.ok && ran.stderr.contains("is not there: build it with `imsgd plugin build"), "{ran:?}");
+    assert!(!ran.ok && ran.stderr.contains("is no crate"), "{ran:?}");
+    fs::write(bench.path("Cargo.toml"), "[package]\nname = 'quiet'\n").unwrap();
+    let ran = run(&[bench.0.path().to_str().unwrap()]);
+    assert!(!ran.ok && ran.stderr.contains("/quiet.wasm is not there: build it with `imsgd plugin build"), "{ran:?}");
 }
 
 #[test]
 fn a_folder_stands_for_the_component_that_was_built_in_it() {
     let bench = Bench::new(CASES);
-    let crate_folder = bench.path("hostile");
+    let crate_folder = bench.path("named.otherwise");
     fs::create_dir(&crate_folder).unwrap();
     fs::write(crate_folder.join("hostile.wasm"), HOSTILE).unwrap();
     fs::write(

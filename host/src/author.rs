@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 use wit_component::ComponentEncoder;
 
@@ -75,6 +75,27 @@ pub fn build_with(dir: &Path, out: &Path, talk: Talk, consent: Consent) -> Resul
     }
     write_atomically(out, &component).with_context(|| format!("write {}", out.display()))?;
     Ok(Built { path: out.into(), inspection })
+}
+
+/// Where the component of the crate in `dir` is written and looked for: beside its manifest, with the name of the
+/// package, whatever the folder is called.
+pub fn component_of(dir: &Path) -> Result<PathBuf> {
+    let dir = dir.canonicalize().with_context(|| format!("find {}", dir.display()))?;
+    check_crate(&dir)?;
+    let manifest = manifest(&dir)?;
+    let name = manifest.get("package").and_then(|package| package.get("name")).and_then(toml::Value::as_str);
+    let name = name.with_context(|| format!("{} has no package.name", dir.join("Cargo.toml").display()))?;
+    ensure!(Path::new(name).file_name() == Some(name.as_ref()), "{name:?} cannot be the name of a package");
+    Ok(dir.join(format!("{name}.wasm")))
+}
+
+fn check_crate(dir: &Path) -> Result<()> {
+    ensure!(
+        dir.join("Cargo.toml").is_file(),
+        "{} is no crate: it has no Cargo.toml. `imsgd plugin new NAME --kind filter` makes one",
+        dir.display()
+    );
+    Ok(())
 }
 
 /// SHA-256, in hex, over what shapes the component of the crate in `dir`: its manifest and `src`, those of
@@ -316,6 +337,20 @@ mod tests {
                 ("ws/other/src/lib.rs", "other"),
             ],
         )
+    }
+
+    #[test]
+    fn a_component_has_the_name_of_its_package() {
+        let named = |name: &str| format!("[package]\nname = {name:?}");
+        let folder = Folder::new(
+            "names",
+            &[("a/my.policy/Cargo.toml", &named("quiet")), ("up/Cargo.toml", &named("../up")), ("none/Cargo.toml", "")],
+        );
+        let of = |dir: &str| component_of(&folder.0.join(dir)).map_err(|error| error.to_string());
+        assert_eq!(of("a/my.policy"), Ok(folder.0.canonicalize().expect("a folder").join("a/my.policy/quiet.wasm")));
+        for (dir, words) in [("a", "is no crate"), ("none", "has no package.name"), ("up", "cannot be the name")] {
+            assert!(of(dir).is_err_and(|error| error.contains(words)), "{dir}");
+        }
     }
 
     #[test]

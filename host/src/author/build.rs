@@ -12,11 +12,7 @@ use super::{Consent, Talk};
 pub(super) fn compile(dir: &Path, talk: Talk, consent: Consent) -> Result<PathBuf> {
     let dir = dir.canonicalize().with_context(|| format!("find {}", dir.display()))?;
     let manifest = dir.join("Cargo.toml");
-    ensure!(
-        manifest.is_file(),
-        "{} is no crate: it has no Cargo.toml. `imsgd plugin new NAME --kind filter` makes one",
-        dir.display()
-    );
+    super::check_crate(&dir)?;
     check_library(&dir)?;
     let toolchain = Toolchain::find(&dir, talk, consent)?;
     if toolchain.builds_std() {

@@ -130,10 +130,13 @@ pub fn with(
     match found {
         Found::Daemon(stream) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async {
+            let result = runtime.block_on(async {
                 stream.set_nonblocking(true)?;
                 talk(Session::new(tokio::net::UnixStream::from_std(stream)?, true)).await
-            })
+            });
+            // What a thread does still, as to wait for a compiler, is waited for by nobody.
+            runtime.shutdown_background();
+            result
         }
         Found::Free(instance) => {
             global.start_log("warn");

@@ -1,4 +1,5 @@
-//! The configuration file as it lies on the disk: read, and replaced in one step.
+//! A file that the owner writes too, as it lies on the disk: read, and replaced in one step. The configuration is one, a
+//! case file another.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};

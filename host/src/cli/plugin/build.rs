@@ -4,7 +4,6 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args;
 
 use super::check;
@@ -28,11 +27,9 @@ impl Build {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let out = match self.out {
             Some(out) => out,
+            // Told as the folder was.
             None => {
-                let found = self.folder.canonicalize();
-                let folder = found.with_context(|| format!("could not find {}", self.folder.display()))?;
-                let name = folder.file_name().with_context(|| format!("{} has no name", folder.display()))?.to_owned();
-                self.folder.join(name).with_extension("wasm")
+                author::component_of(&self.folder)?.file_name().map(|name| self.folder.join(name)).unwrap_or_default()
             }
         };
         let mut consent = |question: &str| match self.yes {

@@ -12,8 +12,9 @@ use anyhow::{Context, bail};
 use clap::Args;
 use notify::{EventKind, RecursiveMode, Watcher};
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::super::session::{self, Session};
 use super::super::{Global, Where, client, say};
@@ -66,12 +67,8 @@ impl Dev {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let folder = self.folder.canonicalize();
         let folder = folder.with_context(|| format!("could not find {}", self.folder.display()))?;
-        let name = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-        let name = name.with_context(|| format!("{} has no name", folder.display()))?;
-        if !folder.join("Cargo.toml").exists() {
-            bail!("{} is no crate: it has no Cargo.toml", folder.display());
-        }
-        let built = folder.join(&name).with_extension("wasm");
+        let built = author::component_of(&folder)?;
+        let name = built.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let policy = Policy { folder, name, built, source: None, cases: None };
         let config = if self.simulated { None } else { Some(global.load(&self.at)?) };
         match config.filter(|config| client::connect(config).is_some()) {
@@ -104,7 +101,7 @@ impl Policy {
             let name = &self.name;
             bail!(
                 "`{name}` is the name of a bundled policy: to replace that one, give it a [[plugin]] table with \
-                 name = \"{name}\" and path = \"{name}.wasm\" first, or call the crate's folder otherwise"
+                 name = \"{name}\" and path = \"{name}.wasm\" first, or call the crate otherwise"
             );
         }
         Ok(())
@@ -157,7 +154,13 @@ struct Running {
 
 impl Running {
     async fn run(&mut self, session: Session) -> anyhow::Result<ExitCode> {
-        let shown = self.show(session).await;
+        // Before anything is put anywhere: whatever asks us to end, it is taken out again.
+        let mut ends = Ends::listen()?;
+        let shown = tokio::select! {
+            biased;
+            () = ends.asked() => Ok(()),
+            shown = self.show(session) => shown,
+        };
         if self.stage.is_none() {
             let file = self.place.path().display().to_string();
             let was_there = self.place.give_back().with_context(|| format!("could not take {file} out again"))?;
@@ -174,7 +177,9 @@ impl Running {
     async fn show(&mut self, mut session: Session) -> anyhow::Result<()> {
         session.call("journal.subscribe", &json!({})).await?;
         let (tell, mut heard) = mpsc::channel(WAITING);
-        let feed = tokio::spawn(feed::verdicts(session, tell.clone()));
+        // With it ends our side of the conversation.
+        let mut feed = JoinSet::new();
+        feed.spawn(feed::verdicts(session, tell.clone()));
         let (note, mut changed) = mpsc::channel(1);
         let _watcher = watch(&self.policy, note)?;
         self.renew().await;
@@ -182,11 +187,10 @@ impl Running {
             say(&stage.welcome());
             feed::lines(tell)?;
         }
-        let mut terminated = signal(SignalKind::terminate())?;
         let mut is_typed = true;
         loop {
             if !is_typed && self.stage.as_ref().is_some_and(Stage::is_all_judged) {
-                break;
+                return Ok(());
             }
             tokio::select! {
                 said = heard.recv() => match said {
@@ -195,7 +199,7 @@ impl Running {
                     Some(Heard::Typed(line)) => if let Some(stage) = &mut self.stage { stage.receive(&line)?; },
                     Some(Heard::AllTyped) => is_typed = false,
                     // Ours ends when it is asked to, as we are.
-                    Some(Heard::Ended) | None if self.stage.is_some() => break,
+                    Some(Heard::Ended) | None if self.stage.is_some() => return Ok(()),
                     Some(Heard::Ended) | None => bail!("the imsgd daemon has ended"),
                 },
                 Some(()) = changed.recv() => {
@@ -203,14 +207,8 @@ impl Running {
                     while changed.try_recv().is_ok() {}
                     self.renew().await;
                 }
-                _ = tokio::signal::ctrl_c() => break,
-                _ = terminated.recv() => break,
             }
         }
-        feed.abort();
-        // With it ends our side of the conversation.
-        let _ = feed.await;
-        Ok(())
     }
 
     /// Builds it, puts it into the host, and says what the host says.
@@ -248,6 +246,31 @@ impl Running {
             }
         }
         feed::show(entry, &self.policy.name, self.global.json);
+    }
+}
+
+/// What asks us to end, kept from when this is made: Ctrl-C, `kill`, and a terminal that is closed.
+struct Ends {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Ends {
+    fn listen() -> std::io::Result<Ends> {
+        Ok(Ends {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => (),
+            _ = self.hangup.recv() => (),
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! `imsgd plugin test`: asks a policy what a case file says, and compares the answers.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -13,6 +12,7 @@ use toml::Value;
 use super::super::look::{self, FAINT, NAME, WRONG, paint};
 use super::super::{Global, print, say};
 use crate::author::{self, cases};
+use crate::config::file::File;
 use crate::plugin::{self, Compiled, LogLine, PluginEngine};
 use crate::roster;
 use cases::run::{self, Mismatch, Outcome, What};
@@ -57,9 +57,9 @@ impl Test {
         let began = Instant::now();
         let component = component(&self.file)?;
         let path = self.cases.clone().unwrap_or_else(|| component.with_file_name("cases.toml"));
-        let text = read_cases(&path)?;
+        let file = read_cases(&path)?;
         let wrong = |wrong: cases::Wrong| anyhow::anyhow!("{}:{}: {}", path.display(), wrong.line, wrong.what);
-        let cases = Cases::parse(&text).map_err(wrong)?;
+        let cases = Cases::parse(file.text()).map_err(wrong)?;
         let (engine, compiled) = load(&component)?;
         run::check(&cases, &compiled).map_err(wrong)?;
         if !global.json {
@@ -76,7 +76,7 @@ impl Test {
             }
             ran.push(one);
         }
-        let written = if self.update { write(&path, &text, &ran)? } else { 0 };
+        let written = if self.update { write(&path, &file, &ran)? } else { 0 };
         let failed = ran.iter().filter(|one| !self.is_settled(one)).count();
         let passed = ran.len() - failed;
         let left_out = cases.cases.len() - ran.len();
@@ -122,9 +122,7 @@ fn component(file: &Path) -> anyhow::Result<PathBuf> {
     if !file.is_dir() {
         return Ok(file.to_owned());
     }
-    let folder = file.canonicalize().with_context(|| format!("could not find {}", file.display()))?;
-    let name = folder.file_name().with_context(|| format!("{} has no name", folder.display()))?;
-    let component = folder.join(name).with_extension("wasm");
+    let component = author::component_of(file)?;
     if !component.exists() {
         let built = component.display();
         bail!("{built} is not there: build it with `imsgd plugin build {}`", file.display());
@@ -132,14 +130,12 @@ fn component(file: &Path) -> anyhow::Result<PathBuf> {
     Ok(component)
 }
 
-fn read_cases(path: &Path) -> anyhow::Result<String> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            bail!("{} is not there: name the case file behind the component", path.display())
-        }
-        Err(error) => Err(error).with_context(|| format!("could not read {}", path.display())),
+fn read_cases(path: &Path) -> anyhow::Result<File> {
+    let file = File::read(path)?;
+    if !file.is_there() {
+        bail!("{} is not there: name the case file behind the component", path.display());
     }
+    Ok(file)
 }
 
 fn load(component: &Path) -> anyhow::Result<(PluginEngine, Compiled)> {
@@ -161,7 +157,7 @@ fn is_stale(component: &Path, bytes: &[u8]) -> bool {
 }
 
 /// Writes what was given where something else was expected. Returns how many answers and states that were.
-fn write(path: &Path, text: &str, ran: &[Ran<'_>]) -> anyhow::Result<usize> {
+fn write(path: &Path, file: &File, ran: &[Ran<'_>]) -> anyhow::Result<usize> {
     let changes: Vec<(usize, &Mismatch)> = (ran.iter())
         .flat_map(|one| one.outcome.mismatches.iter().map(|mismatch| (one.number, mismatch)))
         .filter(|(_, mismatch)| update::is_wanted(mismatch))
@@ -170,8 +166,8 @@ fn write(path: &Path, text: &str, ran: &[Ran<'_>]) -> anyhow::Result<usize> {
         return Ok(0);
     }
     let count = changes.len();
-    let updated = update::updated(text, changes).with_context(|| format!("could not update {}", path.display()))?;
-    fs::write(path, updated).with_context(|| format!("could not write {}", path.display()))?;
+    let updated = update::updated(file.text(), changes);
+    file.replace(&updated.with_context(|| format!("could not update {}", path.display()))?)?;
     Ok(count)
 }
 
