@@ -302,6 +302,30 @@ fn a_candidate_that_cannot_be_used_is_refused_in_words_and_disturbs_nobody() {
 }
 
 #[test]
+fn what_is_no_regular_file_holds_nobody_up() {
+    let daemon = TestDaemon::start(home(FRIENDS));
+    let pipe = daemon.path("plugins/pipe.wasm");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut client = daemon.connect();
+    let table = Home::hostile("").replace("hostile.wasm", "pipe.wasm");
+    // A folder too, and a device without end.
+    for params in [
+        json!({"plugin_path": pipe}),
+        json!({"plugin_path": daemon.plugins(), "name": "x"}),
+        json!({"plugin_path": "/dev/zero"}),
+        json!({"config": format!("{FRIENDS}{table}")}),
+    ] {
+        let refusal = client.refused("policy.replay", params);
+        assert!(refusal.data.as_str().unwrap().contains(": not a regular file"), "{refusal:?}");
+    }
+    let reloaded = daemon.reload();
+    assert!(reloaded.to_string().contains("pipe.wasm: not a regular file"), "{reloaded}");
+    let mut client = daemon.watch();
+    daemon.receive_from(FRIEND, "still here");
+    assert_eq!(client.texts(1), ["still here"]);
+}
+
+#[test]
 fn a_replay_tells_how_far_it_has_come_and_can_be_stopped() {
     let daemon = TestDaemon::start(slow_home());
     let mut client = daemon.connect();
@@ -315,6 +339,8 @@ fn a_replay_tells_how_far_it_has_come_and_can_be_stopped() {
     assert_eq!(watching.texts(1), ["meanwhile"]);
     let mut other = daemon.connect();
     assert_eq!(other.refused("policy.replay", slow()).code, -32000);
+    // Nothing is read for one that cannot be.
+    assert_eq!(other.refused("policy.replay", json!({"plugin_path": "/nowhere/x.wasm"})).code, -32000);
     assert_eq!(other.ok("policy.replay_stop", json!({})), json!({"ok": true, "stopped": true}));
     let report = client.answer(id).unwrap();
     assert_eq!((&report["stopped_early"], report["judged"].as_u64() < Some(200)), (&json!(true), true), "{report}");

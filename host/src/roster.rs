@@ -5,6 +5,8 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
+
 use crate::chain::{Candidate, Source};
 use crate::config::{BUNDLED, Config, Position};
 use crate::plugin::{self, COMPONENT_BYTES, Compiled, PluginEngine};
@@ -155,10 +157,15 @@ fn read(source: &Source, name: &str) -> Result<Vec<u8>, String> {
     }
 }
 
-/// A component's file, if it is not too large for one.
+/// A component's file, if it is a regular one and not too large. Others might never open, or have no end.
 pub fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("not a regular file"));
+    }
     let mut bytes = Vec::new();
-    let length = fs::File::open(path)?.take(COMPONENT_BYTES + 1).read_to_end(&mut bytes)?;
+    let length = file.take(COMPONENT_BYTES + 1).read_to_end(&mut bytes)?;
     if length as u64 > COMPONENT_BYTES {
         return Err(std::io::Error::other(format!("larger than {COMPONENT_BYTES} bytes")));
     }

@@ -1,6 +1,6 @@
 //! `policy.replay`: what other policies would have decided. On threads of its own, and one at a time.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use base64::Engine;
@@ -41,9 +41,32 @@ pub const REPLAY: &[Param] = &[
     Param::integer("limit").at_least(1).at_most(1000).default(20).about("Senders at most, and as many chats."),
 ];
 
+/// A plugin to try.
+struct Tried {
+    name: String,
+    component: Given,
+}
+
+enum Given {
+    Bytes(Vec<u8>),
+    /// Read on the thread that works with it: it may be large, and its disk slow.
+    Path(PathBuf),
+}
+
+impl Tried {
+    fn read(self) -> Result<Component, RpcError> {
+        let bytes = match self.component {
+            Given::Bytes(bytes) => bytes,
+            Given::Path(path) => roster::read_file(&path)
+                .map_err(|error| RpcError::params(format!("could not read {}: {error}", path.display())))?,
+        };
+        Ok(Component { name: self.name, bytes })
+    }
+}
+
 /// What is asked for.
 struct Asked {
-    component: Option<Component>,
+    tried: Option<Tried>,
     /// Read, but for where its relative paths begin.
     config: Option<Config>,
     span: Span,
@@ -55,13 +78,13 @@ impl Asked {
     fn read(params: &Params) -> Result<Asked, RpcError> {
         let (examples, limit) = (params.count("examples")?, params.count("limit")?);
         let span = Span { since: params.date("since")?, until: params.date("until")?, chat: params.chat_id()? };
-        let component = component(params)?;
+        let tried = tried(params)?;
         let config = params.text("config")?.map(|text| config(&text)).transpose()?;
-        if component.is_none() && config.is_none() {
+        if tried.is_none() && config.is_none() {
             let text = "nothing to compare with what is in force: name a candidate, as plugin, plugin_path or config";
             return Err(RpcError::params(text));
         }
-        Ok(Asked { component, config, span, examples, limit })
+        Ok(Asked { tried, config, span, examples, limit })
     }
 
     /// Beside `present`, which `config` has put in force.
@@ -72,7 +95,8 @@ impl Asked {
             wanted.path.clone_from(&config.path);
             wanted
         });
-        let candidate = replay::candidate(&engine, &present, config, wanted.as_ref(), self.component)?;
+        let component = self.tried.map(Tried::read).transpose()?;
+        let candidate = replay::candidate(&engine, &present, config, wanted.as_ref(), component)?;
         let stores = state::stores(state)?;
         let (span, examples) = (self.span, self.examples);
         let plan = Plan { chatdb: chatdb.to_owned(), engine, present, candidate, stores, span, examples };
@@ -89,7 +113,7 @@ struct Beside<'a> {
     state: &'a Path,
 }
 
-fn component(params: &Params) -> Result<Option<Component>, RpcError> {
+fn tried(params: &Params) -> Result<Option<Tried>, RpcError> {
     let (given, path, name) = (params.text("plugin")?, params.text("plugin_path")?, params.text("name")?);
     let name = |of_path: Option<&Path>| {
         let stem = of_path.and_then(|path| Some(path.file_stem()?.to_str()?.to_owned()));
@@ -105,13 +129,11 @@ fn component(params: &Params) -> Result<Option<Component>, RpcError> {
             if bytes.len() as u64 > COMPONENT_BYTES {
                 return Err(RpcError::params(format!("plugin is larger than {COMPONENT_BYTES} bytes")));
             }
-            Ok(Some(Component { name: name(None)?, bytes }))
+            Ok(Some(Tried { name: name(None)?, component: Given::Bytes(bytes) }))
         }
         (None, Some(path)) => {
-            let path = Path::new(&path);
-            let bytes = roster::read_file(path)
-                .map_err(|error| RpcError::params(format!("could not read {}: {error}", path.display())))?;
-            Ok(Some(Component { name: name(Some(path))?, bytes }))
+            let path = PathBuf::from(path);
+            Ok(Some(Tried { name: name(Some(&path))?, component: Given::Path(path) }))
         }
     }
 }
