@@ -22,7 +22,7 @@ use super::test::Test;
 use crate::author;
 use crate::cli::lines::text;
 use crate::cli::look::{self, NAME, paint};
-use crate::config::{BUNDLED, Config};
+use crate::config::{BUNDLED, Config, PluginTable};
 use crate::daemon::Role;
 use feed::Heard;
 use place::Place;
@@ -69,12 +69,22 @@ impl Dev {
         let folder = folder.with_context(|| format!("could not find {}", self.folder.display()))?;
         let built = author::component_of(&folder)?;
         let name = built.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let policy = Policy { folder, name, built, source: None, cases: None };
+        let mut policy = Policy { folder, name, built, source: None, cases: None };
         let config = if self.simulated { None } else { Some(global.load(&self.at)?) };
         match config.filter(|config| client::connect(config).is_some()) {
             Some(config) => {
                 policy.check_name(&config)?;
-                let place = Place::new(&config.plugins_dir(), &policy.name);
+                let (name, file) = placed(&config, &policy.name);
+                let (place, settled) = Place::take(&file)?;
+                if let Some(words) = settled.after_a_kill() {
+                    say(&format!("{}: {words}", file.display()));
+                    // It says itself what it refuses.
+                    let _ = client::call(&config, "plugins.reload", &json!({}));
+                }
+                if name != policy.name {
+                    say(&format!("{} is the policy `{name}` of the configuration", file.display()));
+                    policy.name = name;
+                }
                 let mut dev = Running { global: global.clone(), policy, place, config, stage: None };
                 session::with(global, &self.at, Role::Serve, async |session| dev.run(session).await)
             }
@@ -85,7 +95,7 @@ impl Dev {
                 let log_level = global.log_level.clone().or(log_level);
                 let simulated = Global { config: Some(stage.config()), log_level, ..global.clone() };
                 let config = simulated.load(&Where::default())?;
-                let place = Place::new(&config.plugins_dir(), &policy.name);
+                let (place, _) = Place::take(&placed(&config, &policy.name).1)?;
                 let mut dev = Running { global: global.clone(), policy, place, config, stage: Some(stage) };
                 session::with(&simulated, &Where::default(), Role::Serve, async |session| dev.run(session).await)
             }
@@ -96,9 +106,8 @@ impl Dev {
 impl Policy {
     /// A file named like a bundled policy is not loaded unless the configuration says so.
     fn check_name(&self, config: &Config) -> anyhow::Result<()> {
-        let is_listed = config.plugin.iter().any(|plugin| plugin.name == self.name);
-        if BUNDLED.contains(&self.name.as_str()) && !is_listed {
-            let name = &self.name;
+        let (name, _) = placed(config, &self.name);
+        if BUNDLED.contains(&name.as_str()) && !config.plugin.iter().any(|plugin| plugin.name == name) {
             bail!(
                 "`{name}` is the name of a bundled policy: to replace that one, give it a [[plugin]] table with \
                  name = \"{name}\" and path = \"{name}.wasm\" first, or call the crate otherwise"
@@ -163,13 +172,12 @@ impl Running {
         };
         if self.stage.is_none() {
             let file = self.place.path().display().to_string();
-            let was_there = self.place.give_back().with_context(|| format!("could not take {file} out again"))?;
+            let settled = self.place.give_back().with_context(|| format!("could not take {file} out again"))?;
             // Where the daemon has ended, it reads what is there when it starts.
             let _ = self.reload().await;
-            say(&format!(
-                "{file}: {}",
-                if was_there { "what was there before is there again" } else { "taken out again" }
-            ));
+            if let Some(words) = settled.at_the_end() {
+                say(&format!("{file}: {words}"));
+            }
         }
         shown.map(|()| ExitCode::SUCCESS)
     }
@@ -218,8 +226,17 @@ impl Running {
         if !is_built {
             return;
         }
-        if let Err(error) = self.place.put(&self.policy.built) {
-            return say(&format!("error: could not write {}: {error}", self.place.path().display()));
+        let file = self.place.path().display().to_string();
+        match self.place.put(&self.policy.built) {
+            Err(error) => return say(&format!("error: could not write {file}: {error}")),
+            Ok(None) => {}
+            Ok(Some(kept)) => {
+                let kept = kept.display();
+                say(&format!(
+                    "{file}: was changed by somebody else; that comes back at the end, and what was there before that \
+                     lies in {kept}"
+                ));
+            }
         }
         match self.reload().await {
             Err(error) => say(&format!("error: {error:#}")),
@@ -274,6 +291,19 @@ impl Ends {
     }
 }
 
+/// The name that the host knows the policy by, and the file that it reads it from: those of its [[plugin]] table, if there
+/// is one of this name, or with the file that would have this name.
+fn placed(config: &Config, name: &str) -> (String, PathBuf) {
+    let folder = config.plugins_dir();
+    let file = folder.join(format!("{name}.wasm"));
+    let path_of = |plugin: &PluginTable| folder.join(&plugin.path);
+    let of_file = || config.plugin.iter().find(|plugin| path_of(plugin) == file);
+    match config.plugin.iter().find(|plugin| plugin.name == name).or_else(of_file) {
+        Some(plugin) => (plugin.name.clone(), path_of(plugin)),
+        None => (name.to_owned(), file),
+    }
+}
+
 /// Tells of changes of the source, and not of what a build writes.
 fn watch(policy: &Policy, note: mpsc::Sender<()>) -> anyhow::Result<notify::RecommendedWatcher> {
     let built = policy.built.clone();
@@ -296,4 +326,26 @@ fn watch(policy: &Policy, note: mpsc::Sender<()>) -> anyhow::Result<notify::Reco
     add(&policy.folder, RecursiveMode::NonRecursive)?;
     add(&policy.folder.join("src"), RecursiveMode::Recursive)?;
     Ok(watcher)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_goes_where_its_table_says_under_the_name_of_the_table() {
+        let of = |text: &str, name: &str| {
+            let text = format!("server.plugins_dir = '/p'\n{text}");
+            let (name, file) = placed(&Config::parse(&text, Path::new("config.toml")).unwrap(), name);
+            (name, file.display().to_string())
+        };
+        let at = |name: &str, file: &str| (name.to_owned(), file.to_owned());
+        assert_eq!(of("", "hush"), at("hush", "/p/hush.wasm"));
+        let tables = "[[plugin]]\nname = 'mute'\npath = 'hush.wasm'\n[[plugin]]\nname = 'loud'\npath = '/q/l-2.wasm'\n";
+        assert_eq!(of(tables, "loud"), at("loud", "/q/l-2.wasm"));
+        assert_eq!(of(tables, "hush"), at("mute", "/p/hush.wasm"));
+        assert_eq!(of(tables, "other"), at("other", "/p/other.wasm"));
+        let both = format!("{tables}[[plugin]]\nname = 'hush'\npath = 'h.wasm'\n");
+        assert_eq!(of(&both, "hush"), at("hush", "/p/h.wasm"));
+    }
 }
