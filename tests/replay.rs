@@ -301,6 +301,48 @@ fn a_candidate_that_cannot_be_used_is_refused_in_words_and_disturbs_nobody() {
     assert_eq!(client.texts(1), ["still here"]);
 }
 
+fn with_plugins(count: usize) -> String {
+    let table = |at| Home::hostile("").replace("name = 'hostile'", &format!("name = 'p{at}'"));
+    (0..count).map(table).fold(FRIENDS.to_owned(), |text, table| text + &table)
+}
+
+#[test]
+fn a_configuration_with_too_many_plugins_is_refused() {
+    let home = home(FRIENDS);
+    home.add_plugin("hostile.wasm", HOSTILE);
+    let many = found(&home, &["--config", &written(&home, "new.toml", with_plugins(64).as_bytes())]);
+    assert_eq!(many["candidate"]["policies"].as_array().unwrap().len(), 65);
+    let answered = replayed(&home, &["--config", &written(&home, "new.toml", with_plugins(65).as_bytes())]);
+    assert!(answered.stderr.contains("65 plugins, and a replay takes 64"), "{answered:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_many_plugins_name_is_in_memory_once() {
+    let daemon = TestDaemon::start(home(FRIENDS));
+    std::fs::File::create(daemon.plugins().join("hostile.wasm")).unwrap().set_len(32 << 20).unwrap();
+    let peak = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap()
+    };
+    let before = peak();
+    let refusal = daemon.connect().refused("policy.replay", json!({"config": with_plugins(20)}));
+    assert!(refusal.data.as_str().unwrap().contains("not a WebAssembly component"), "{refusal:?}");
+    let grown = peak() - before;
+    assert!(grown < 200 << 10, "{grown} KiB");
+}
+
+#[test]
+fn what_is_broken_now_may_not_be_broken_otherwise() {
+    let home = home(&format!("{FRIENDS}{}", Home::hostile("on_configure = 'error'")));
+    let plugin = written(&home, "candidate.wasm", HOSTILE);
+    let answered = replayed(&home, &["--plugin", &plugin, "--name", "hostile"]);
+    assert!(answered.stderr.contains("told to refuse"), "{answered:?}");
+    let new = home.path("config.toml");
+    assert_eq!(found(&home, &["--config", new.to_str().unwrap()])["different"], 0);
+}
+
 #[test]
 fn what_is_no_regular_file_holds_nobody_up() {
     let daemon = TestDaemon::start(home(FRIENDS));

@@ -123,8 +123,8 @@ pub fn run(plan: Plan, stop: &AtomicBool, tell: &mut dyn FnMut(Progress)) -> Res
     let [mut now, mut then] =
         seat::seats(&engine, [(present.entrants, &settings[0]), (candidate.entrants, &settings[1])], &stores);
     // What is broken now already says nothing of the candidate.
-    let is_broken_now = |seat: &&Seat| now.iter().any(|other| other.is(seat) && other.refusal().is_some());
-    if let Some(why) = then.iter().filter(|seat| !is_broken_now(seat)).find_map(Seat::refusal) {
+    let broken_now: Vec<String> = now.iter().filter_map(Seat::refusal).collect();
+    if let Some(why) = then.iter().filter_map(Seat::refusal).find(|why| !broken_now.contains(why)) {
         return Err(Error::Candidate(why));
     }
     let mut tally = Tally::new(examples);
@@ -135,7 +135,7 @@ pub fn run(plan: Plan, stop: &AtomicBool, tell: &mut dyn FnMut(Progress)) -> Res
         let normalizer = settings[0].normalizer.clone();
         std::thread::Builder::new()
             .name("replay-reader".into())
-            .spawn_scoped(scope, move || reading::run(&chatdb, &span, &normalizer, &pages))
+            .spawn_scoped(scope, move || reading::run(&chatdb, &span, &normalizer, stop, &pages))
             .map_err(|error| Error::Thread("reads messages", error))?;
         let Bounds { after, last } = match read.recv().map_err(|_| Error::Lost)? {
             Ok(reading::Said::Bounds(bounds)) => bounds,
@@ -143,7 +143,14 @@ pub fn run(plan: Plan, stop: &AtomicBool, tell: &mut dyn FnMut(Progress)) -> Res
             Err(error) => return Err(error),
         };
         progress.rows_in_all = u64::try_from(last.0 - after.0).unwrap_or(0);
-        let mut told = Instant::now();
+        let mut told: Option<Instant> = None;
+        let mut tell = |progress: Progress, tally: &Tally| {
+            if told.is_none_or(|told| told.elapsed() >= TELL) {
+                told = Some(Instant::now());
+                tell(counted(progress, tally));
+            }
+        };
+        let mut is_complete = false;
         // Dropped at the end, which ends the reader too.
         for said in read {
             let reading::Said::Page(page) = said? else { return Err(Error::Lost) };
@@ -154,13 +161,14 @@ pub fn run(plan: Plan, stop: &AtomicBool, tell: &mut dyn FnMut(Progress)) -> Res
                 }
                 step(&message, &settings, [&mut now, &mut then], &mut tally);
                 progress.rows = u64::try_from(message.id.0 - after.0).unwrap_or(0);
-                if told.elapsed() >= TELL {
-                    told = Instant::now();
-                    tell(counted(progress, &tally));
-                }
+                tell(progress, &tally);
             }
             progress.rows = u64::try_from(page.last.0 - after.0).unwrap_or(0);
+            is_complete = page.last == last;
+            tell(progress, &tally);
         }
+        // The reader ends early only where it is told to.
+        is_stopped = !is_complete;
         Ok(())
     })?;
     Ok(Outcome {
@@ -190,4 +198,35 @@ fn step(message: &Arc<Message>, settings: &[Settings; 2], sides: [&mut Vec<Seat>
 /// Does the same message look the same to both?
 fn is_same(a: &Settings, b: &Settings) -> bool {
     a.route_by_peer == b.route_by_peer && a.group_chats == b.group_chats && Arc::ptr_eq(&a.normalizer, &b.normalizer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::sim;
+
+    fn plan(folder: &std::path::Path) -> Plan {
+        let db = folder.join("chat.db");
+        sim::init(&db, &sim::Options { chats: 5, messages: 3000, ..sim::Options::default() }).unwrap();
+        let text = format!("server.plugins_dir = '{}'", folder.join("plugins").display());
+        let config: Config = toml::from_str(&text).unwrap();
+        let engine = PluginEngine::new().unwrap();
+        let present = present(&engine, &config).unwrap();
+        let candidate = candidate(&engine, &present, &config, Some(&config), None).unwrap();
+        let span = Span { until: Some(Timestamp::UNIX_EPOCH), ..Span::default() };
+        Plan { chatdb: db, engine, present, candidate, stores: Stores::default(), span, examples: 0 }
+    }
+
+    #[test]
+    fn pages_with_nothing_to_judge_are_told_of_and_can_be_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut told = Vec::new();
+        let whole = run(plan(folder.path()), &AtomicBool::new(false), &mut |progress| told.push(progress)).unwrap();
+        assert_eq!((whole.is_stopped, whole.progress.rows), (false, whole.progress.rows_in_all));
+        assert!(whole.progress.rows > 1000 && whole.progress.judged == 0 && !told.is_empty());
+        let folder = tempfile::tempdir().unwrap();
+        let stopped = run(plan(folder.path()), &AtomicBool::new(true), &mut |_| {}).unwrap();
+        assert!(stopped.is_stopped && stopped.progress.rows < stopped.progress.rows_in_all);
+    }
 }

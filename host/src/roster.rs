@@ -35,6 +35,13 @@ struct Found {
     is_listed: bool,
 }
 
+/// What is compiled together, by version: no more than the largest file may have, and one file.
+#[derive(Default)]
+struct New {
+    components: HashMap<String, Vec<u8>>,
+    length: u64,
+}
+
 impl Roster {
     pub fn new(engine: PluginEngine) -> Roster {
         Roster { engine, compiled: HashMap::new() }
@@ -46,17 +53,23 @@ impl Roster {
         Roster { engine, compiled: known.collect() }
     }
 
-    /// Reads all files and compiles what is new. Takes as long as compiling does.
+    /// Reads all files, each once, and compiles what is new. Takes as long as compiling does.
     pub fn survey(&mut self, config: &Config) -> Vec<Candidate> {
         let found = find(config);
-        let read: Vec<(Found, Result<Vec<u8>, String>)> =
-            found.into_iter().map(|found| (read(&found.source, &found.name), found)).map(|(r, f)| (f, r)).collect();
-        let versions: Vec<_> =
-            read.iter().filter_map(|(_, bytes)| bytes.as_deref().ok().map(plugin::version_of)).collect();
-        self.compiled.retain(|version, _| versions.contains(version));
-        self.compile_new(&read);
-        let candidates = read.into_iter().map(|(found, bytes)| {
-            let component = bytes.and_then(|bytes| match self.compiled.get(&plugin::version_of(&bytes)) {
+        let mut new = New::default();
+        let mut of_files: HashMap<PathBuf, Result<String, String>> = HashMap::new();
+        let mut versions: Vec<Result<String, String>> = Vec::with_capacity(found.len());
+        for Found { name, source, .. } in &found {
+            let mut version = || read(source, name).map(|bytes| self.note(bytes, &mut new));
+            versions.push(match source {
+                Source::File(path) => of_files.entry(path.clone()).or_insert_with(version).clone(),
+                Source::Bundled => version(),
+            });
+        }
+        self.compile(new);
+        self.compiled.retain(|known, _| versions.iter().any(|version| version.as_ref() == Ok(known)));
+        let candidates = found.into_iter().zip(versions).map(|(found, version)| {
+            let component = version.and_then(|version| match self.compiled.get(&version) {
                 Some(compiled) => compiled.clone(),
                 None => Err("was not compiled".to_owned()),
             });
@@ -71,21 +84,30 @@ impl Roster {
         candidates.collect()
     }
 
-    /// Compiles beside each other: there are few, and the first start waits for all of them.
-    fn compile_new(&mut self, read: &[(Found, Result<Vec<u8>, String>)]) {
+    /// The version of what was read, which is kept only where it has to be compiled.
+    fn note(&mut self, bytes: Vec<u8>, new: &mut New) -> String {
+        let version = plugin::version_of(&bytes);
+        if !self.compiled.contains_key(&version) && !new.components.contains_key(&version) {
+            new.length += bytes.len() as u64;
+            new.components.insert(version.clone(), bytes);
+            if new.length > COMPONENT_BYTES {
+                self.compile(std::mem::take(new));
+            }
+        }
+        version
+    }
+
+    /// Beside each other: there are few, and the first start waits for all of them.
+    fn compile(&mut self, new: New) {
         let engine = &self.engine;
-        let new: HashMap<String, &[u8]> = read
-            .iter()
-            .filter_map(|(_, bytes)| bytes.as_deref().ok())
-            .map(|bytes| (plugin::version_of(bytes), bytes))
-            .filter(|(version, _)| !self.compiled.contains_key(version))
-            .collect();
         let compiled: Vec<(String, Result<Compiled, String>)> = std::thread::scope(|scope| {
             let threads: Vec<_> = new
+                .components
                 .into_iter()
                 .map(|(version, bytes)| {
-                    scope
-                        .spawn(move || (version, plugin::compile(engine, bytes).map_err(|refusal| refusal.to_string())))
+                    scope.spawn(move || {
+                        (version, plugin::compile(engine, &bytes).map_err(|refusal| refusal.to_string()))
+                    })
                 })
                 .collect();
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect()

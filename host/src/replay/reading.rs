@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 
 use super::{Bounds, Error, Page, Span};
@@ -19,11 +20,17 @@ pub(super) enum Said {
     Page(Page),
 }
 
-/// Reads until the end, or until nobody listens.
-pub(super) fn run(path: &Path, span: &Span, normalizer: &Normalizer, pages: &SyncSender<Result<Said, Error>>) {
-    let tell = |said| pages.send(said).is_ok();
-    if let Err(error) = read(path, span, normalizer, &|said| tell(Ok(said))) {
-        tell(Err(error));
+/// Reads until the end, or until `stop` is set or nobody listens.
+pub(super) fn run(
+    path: &Path,
+    span: &Span,
+    normalizer: &Normalizer,
+    stop: &AtomicBool,
+    pages: &SyncSender<Result<Said, Error>>,
+) {
+    let goes_on = |said| pages.send(said).is_ok() && !stop.load(Ordering::Relaxed);
+    if let Err(error) = read(path, span, normalizer, &|said| goes_on(Ok(said))) {
+        let _ = pages.send(Err(error));
     }
 }
 

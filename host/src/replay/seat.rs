@@ -223,11 +223,6 @@ impl Seat {
         }
     }
 
-    /// Has the other one the same name?
-    pub fn is(&self, other: &Seat) -> bool {
-        self.name == other.name
-    }
-
     /// Why it cannot judge at all.
     pub fn refusal(&self) -> Option<String> {
         match &self.body {

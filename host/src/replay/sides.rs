@@ -51,7 +51,17 @@ pub fn candidate(
             let is_same_region = config.messages.region == wanted.messages.region;
             let known = is_same_region.then(|| present.settings.normalizer.clone());
             let normalizer = known.map_or_else(|| normalizer(wanted), Ok)?;
-            Side { entrants: entrants(found), settings: reload::settings(wanted, normalizer) }
+            let mut entrants = entrants(found);
+            // Where a daemon ignores a file, or keeps what it had before it.
+            let is_usable = |entrant: &Entrant| is_named(wanted, &entrant.name) || starts(engine, entrant, &normalizer);
+            for entrant in entrants.iter_mut().filter(|entrant| !is_usable(entrant)) {
+                if let Some(before) = present.entrants.iter().find(|before| before.name == entrant.name) {
+                    *entrant = before.clone();
+                }
+            }
+            let is_kept = |entrant: &Entrant| present.entrants.iter().any(|before| before.name == entrant.name);
+            entrants.retain(|entrant| is_kept(entrant) || is_usable(entrant));
+            Side { entrants, settings: reload::settings(wanted, normalizer) }
         }
     };
     if let Some(Component { name, bytes }) = component {

@@ -17,11 +17,14 @@ struct Running {
     is_closed: bool,
 }
 
-/// A turn, which ends when it is dropped, and the replay with it.
+/// A turn, which ends when it is dropped.
 pub struct Turn {
     replays: Arc<Replays>,
     stop: Arc<AtomicBool>,
 }
+
+/// Tells the replay of a turn to stop when it is dropped.
+pub struct Ending(Arc<AtomicBool>);
 
 impl Replays {
     /// None while another one has it.
@@ -54,14 +57,26 @@ impl Turn {
         self.stop.clone()
     }
 
+    /// For who waits for it.
+    pub fn ending(&self) -> Ending {
+        Ending(self.stop())
+    }
+}
+
+impl Ending {
     pub fn end(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.end();
         self.replays.running.lock().stop = None;
     }
 }

@@ -27,6 +27,9 @@ pub const METHOD: &str = "policy.replay";
 /// The longest text of a configuration, in bytes.
 const CONFIG_BYTES: usize = 1 << 20;
 
+/// Plugins of a configuration. Each is started.
+const PLUGINS: usize = 64;
+
 pub const REPLAY: &[Param] = &[
     Param::text("plugin").about(
         "The candidate: a component in base64, as long as a line may be. It takes the place of the plugin of its name.",
@@ -142,7 +145,12 @@ fn config(text: &str) -> Result<Config, RpcError> {
     if text.len() > CONFIG_BYTES {
         return Err(RpcError::params(format!("config is longer than {CONFIG_BYTES} bytes")));
     }
-    Config::parse(text, Path::new("the candidate's configuration")).map_err(|error| RpcError::params(error.to_string()))
+    let config = Config::parse(text, Path::new("the candidate's configuration"))
+        .map_err(|error| RpcError::params(error.to_string()))?;
+    match config.plugin.len() {
+        ..=PLUGINS => Ok(config),
+        count => Err(RpcError::params(format!("config has {count} plugins, and a replay takes {PLUGINS} at most"))),
+    }
 }
 
 /// Runs beside what the daemon does, tells `output` how far it has come, and stops where nobody listens any more.
@@ -154,7 +162,9 @@ pub async fn replay(service: &Service, params: Map<String, Value>, output: &Outp
     let busy = || RpcError::busy("another replay is running; policy.replay_stop ends it");
     let turn = service.replays.begin().ok_or_else(busy)?;
     let InForce { engine, entrants, settings } = service.ask(Request::InForce).await?;
-    let (config, readers, stop) = (service.config.load_full(), service.readers.clone(), turn.stop());
+    let (config, readers) = (service.config.load_full(), service.readers.clone());
+    // Nobody waits any more where this task is gone.
+    let ending = turn.ending();
     let (tell, mut told) = mpsc::channel(1);
     let (finish, mut finished) = oneshot::channel();
     let run = move || {
@@ -165,7 +175,9 @@ pub async fn replay(service: &Service, params: Map<String, Value>, output: &Outp
         let mut tell = |progress| {
             let _ = tell.try_send(progress);
         };
-        let outcome = asked.run(beside, &stop, &mut tell);
+        let outcome = asked.run(beside, &turn.stop(), &mut tell);
+        // The client may never read what came out.
+        drop(turn);
         let _ = finish.send(outcome);
     };
     std::thread::Builder::new().name("replay".into()).spawn(run).map_err(RpcError::internal)?;
@@ -175,7 +187,7 @@ pub async fn replay(service: &Service, params: Map<String, Value>, output: &Outp
             outcome = &mut finished => break outcome.map_err(RpcError::internal)??,
             Some(progress) = told.recv() => {
                 if !output.send(Line::Whole(notification(id, progress))).await {
-                    turn.end();
+                    ending.end();
                 }
             }
         }
