@@ -201,7 +201,7 @@ impl Plugin {
                 return Ok(());
             }
             Ok((_, Err(reason))) => Failure(format!("{CONFIGURATION_REFUSED}{}", shortened(reason))),
-            Err(error) => panic::failure(&error, &store.data().call),
+            Err(error) => panic::failure(&error, &store.data().call, &[]),
         };
         let guest = store.into_data();
         self.stage = guest.stage;
@@ -222,15 +222,16 @@ impl Plugin {
         self.uncommitted.extend(writes);
     }
 
-    /// One call. Whatever goes wrong in it leaves no trace but the failure: its writes are forgotten and the instance
-    /// is thrown away.
+    /// One call, about a message or with what is `given`. Whatever goes wrong in it leaves no trace but the failure: its
+    /// writes are forgotten and the instance is thrown away.
     fn call<R>(
         &mut self,
         inbound: Option<&Arc<Inbound>>,
+        given: &[&str],
         ask: impl FnOnce(&Compiled, &mut Store<Guest>, &Instance) -> wasmtime::Result<R>,
     ) -> Result<R, Failure> {
         let began = Instant::now();
-        let answer = self.call_inner(inbound, ask);
+        let answer = self.call_inner(inbound, given, ask);
         let took = began.elapsed();
         self.stats.calls += 1;
         self.stats.time += took;
@@ -247,6 +248,7 @@ impl Plugin {
     fn call_inner<R>(
         &mut self,
         inbound: Option<&Arc<Inbound>>,
+        given: &[&str],
         ask: impl FnOnce(&Compiled, &mut Store<Guest>, &Instance) -> wasmtime::Result<R>,
     ) -> Result<R, Failure> {
         if self.running.is_none() {
@@ -275,7 +277,7 @@ impl Plugin {
                 self.stage = guest.stage;
                 let mut call = guest.call;
                 call.inbound = inbound.cloned();
-                let failure = panic::failure(&error, &call);
+                let failure = panic::failure(&error, &call, given);
                 self.parked = Some(guest.state);
                 Err(failure)
             }
@@ -284,14 +286,15 @@ impl Plugin {
 
     pub fn split(&mut self, text: &str, is_group: bool, recipient: Option<&str>) -> Result<Vec<String>, Failure> {
         let draft = chunking::Draft { text: text.to_owned(), is_group, recipient: recipient.map(str::to_owned) };
-        self.call(None, |compiled, store, instance| {
+        let given = [text, recipient.unwrap_or_default()];
+        self.call(None, &given, |compiled, store, instance| {
             let guest = required(compiled.chunking.as_ref())?.load(&mut *store, instance)?;
             guest.call_split(store, &draft)
         })
     }
 
     pub fn pairing_pending(&mut self) -> Result<Vec<PairingRequest>, Failure> {
-        self.pairing(|guest, store| {
+        self.pairing(&[], |guest, store| {
             let requests = guest.call_pending(store)?;
             Ok(requests
                 .into_iter()
@@ -306,26 +309,27 @@ impl Plugin {
     }
 
     pub fn pairing_approve(&mut self, code: &str) -> Result<Result<String, PairingRefusal>, Failure> {
-        self.pairing(|guest, store| Ok(guest.call_approve(store, code)?.map_err(refusal)))
+        self.pairing(&[code], |guest, store| Ok(guest.call_approve(store, code)?.map_err(refusal)))
     }
 
     pub fn pairing_deny(&mut self, code: &str) -> Result<Result<String, PairingRefusal>, Failure> {
-        self.pairing(|guest, store| Ok(guest.call_deny(store, code)?.map_err(refusal)))
+        self.pairing(&[code], |guest, store| Ok(guest.call_deny(store, code)?.map_err(refusal)))
     }
 
     pub fn pairing_paired(&mut self) -> Result<Vec<String>, Failure> {
-        self.pairing(|guest, store| guest.call_paired(store))
+        self.pairing(&[], |guest, store| guest.call_paired(store))
     }
 
     pub fn pairing_unpair(&mut self, address: &str) -> Result<bool, Failure> {
-        self.pairing(|guest, store| guest.call_unpair(store, address))
+        self.pairing(&[address], |guest, store| guest.call_unpair(store, address))
     }
 
     fn pairing<R>(
         &mut self,
+        given: &[&str],
         ask: impl FnOnce(pairing::Guest, &mut Store<Guest>) -> wasmtime::Result<R>,
     ) -> Result<R, Failure> {
-        self.call(None, |compiled, store, instance| {
+        self.call(None, given, |compiled, store, instance| {
             let guest = required(compiled.pairing.as_ref())?.load(&mut *store, instance)?;
             ask(guest, store)
         })
@@ -346,7 +350,7 @@ impl Policy for Plugin {
     }
 
     fn admit(&mut self, inbound: &Arc<Inbound>) -> Result<Admission, Failure> {
-        self.call(Some(inbound), |compiled, store, instance| {
+        self.call(Some(inbound), &[], |compiled, store, instance| {
             let guest = required(compiled.allowlist.as_ref())?.load(&mut *store, instance)?;
             Ok(match guest.call_admit(store, Resource::<MessageRep>::new_borrow(0))? {
                 allowlist::Admission::Admit(route) => Admission::Admit(route.map(word).transpose()?),
@@ -357,7 +361,7 @@ impl Policy for Plugin {
     }
 
     fn screen(&mut self, inbound: &Arc<Inbound>) -> Result<Introduction, Failure> {
-        self.call(Some(inbound), |compiled, store, instance| {
+        self.call(Some(inbound), &[], |compiled, store, instance| {
             let guest = required(compiled.pairing.as_ref())?.load(&mut *store, instance)?;
             Ok(match guest.call_screen(store, Resource::<MessageRep>::new_borrow(0))? {
                 pairing::Outcome::Paired(route) => Introduction::Paired(route.map(word).transpose()?),
@@ -373,7 +377,7 @@ impl Policy for Plugin {
     }
 
     fn decide(&mut self, inbound: &Arc<Inbound>) -> Result<GroupDecision, Failure> {
-        self.call(Some(inbound), |compiled, store, instance| {
+        self.call(Some(inbound), &[], |compiled, store, instance| {
             let guest = required(compiled.group.as_ref())?.load(&mut *store, instance)?;
             Ok(match guest.call_decide(store, Resource::<MessageRep>::new_borrow(0))? {
                 group::Decision::Deliver(route) => GroupDecision::Deliver(route.map(word).transpose()?),
@@ -385,7 +389,7 @@ impl Policy for Plugin {
     }
 
     fn filter(&mut self, inbound: &Arc<Inbound>) -> Result<FilterVerdict, Failure> {
-        self.call(Some(inbound), |compiled, store, instance| {
+        self.call(Some(inbound), &[], |compiled, store, instance| {
             let guest = required(compiled.filter.as_ref())?.load(&mut *store, instance)?;
             Ok(match guest.call_filter(store, Resource::<MessageRep>::new_borrow(0))? {
                 filter::Verdict::Pass => FilterVerdict::Pass,

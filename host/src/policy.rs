@@ -314,4 +314,4 @@ fn nobody() -> Box<Decision> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

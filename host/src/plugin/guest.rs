@@ -12,7 +12,7 @@ use super::bindings::imsgd::policy::{host, message, store};
 use super::engine::Budget;
 use super::limits::{self, Growth};
 use super::log::Log;
-use super::panic;
+use super::panic::Panic;
 use crate::address::Normalizer;
 use crate::message as domain;
 use crate::policy::Inbound;
@@ -71,8 +71,8 @@ pub(super) struct Call {
     pub writes: StoreWrites,
     /// By how many bytes the state grows with these writes, or shrinks.
     growth: isize,
-    /// The last line that was logged as a panic's, without what stood before.
-    pub panic: Option<String>,
+    /// The last that was logged.
+    pub panic: Option<Panic>,
 }
 
 impl Call {
@@ -156,20 +156,13 @@ impl Guest {
     }
 
     pub(super) fn say(&mut self, level: &'static str, text: String) {
-        if let Some(at) = text.find(panic::SIGN) {
-            self.call.panic = Some(shortened(&text[at..]).to_owned());
-        } else if let Some(panic) = self.call.panic.as_mut().filter(|panic| panic.ends_with(':')) {
-            // By way of stderr, a panic comes line by line.
-            panic.push('\n');
-            panic.push_str(shortened(&text));
+        if let Some(panic) = Panic::read(&text) {
+            self.call.panic = Some(panic);
+        } else if let Some(panic) = &mut self.call.panic {
+            panic.go_on(&text);
         }
         self.log.write(level, text);
     }
-}
-
-/// As long as a line of the log may be.
-fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(limits::LOG_LINE_BYTES)]
 }
 
 impl message::Host for Guest {}
@@ -424,13 +417,30 @@ mod tests {
 
     #[test]
     fn a_panic_is_known_from_one_line_of_the_log_or_from_two_of_stderr() {
-        for lines in
-            [&["panicked at src/lib.rs:1:2:\nno"][..], &["thread 'main' panicked at src/lib.rs:1:2:", "no", "note"]]
-        {
+        let trap = wasmtime::Error::from(wasmtime::Trap::UnreachableCodeReached);
+        for lines in [
+            &["panicked at src/lib.rs:1:2:\nno"][..],
+            &["thread 'main' panicked at src/lib.rs:1:2:", "no", "note"],
+            // A message that ends as a place does is whole all the same.
+            &["panicked at src/lib.rs:1:2:", "no", "more:", "and more:"],
+        ] {
             let mut guest = guest(State::default());
             lines.iter().for_each(|line| guest.say("error", (*line).to_owned()));
-            assert_eq!(guest.call.panic.as_deref(), Some("panicked at src/lib.rs:1:2:\nno"), "{lines:?}");
+            let failure = super::super::panic::failure(&trap, &guest.call, &[]);
+            assert_eq!(failure.0, "panicked at src/lib.rs:1:2: no", "{lines:?}");
         }
+    }
+
+    #[test]
+    fn of_what_a_plugin_logs_after_a_place_one_line_is_kept() {
+        let mut guest = guest(State::default());
+        guest.say("error", "panicked at src/lib.rs:1:2:".to_owned());
+        for _ in 0..1000 {
+            guest.say("error", format!("{}:", "x".repeat(2 * limits::LOG_LINE_BYTES)));
+            guest.say("error", "x:".to_owned());
+        }
+        let kept = format!("{:?}", guest.call.panic);
+        assert!(kept.len() < 2 * limits::LOG_LINE_BYTES, "{} bytes", kept.len());
     }
 
     #[test]

@@ -17,11 +17,11 @@ pub const CALL_WALL: Duration = Duration::from_secs(10);
 pub const START_CPU: Duration = Duration::from_millis(250);
 pub const START_WALL: Duration = Duration::from_secs(20);
 
-/// Linear memory of one plugin: a Rust policy needs two, one with an interpreter inside (JavaScript, Python) needs
-/// tens of MiB.
+/// All linear memories of one plugin together: a Rust policy needs two MiB, one with an interpreter inside (JavaScript,
+/// Python) needs tens.
 pub const MEMORY_BYTES: usize = 64 << 20;
 
-/// Table elements of one plugin: function pointers, of which interpreters have some thousands.
+/// Elements of all tables of one plugin: function pointers, of which interpreters have some thousands.
 pub const TABLE_ELEMENTS: usize = 100_000;
 
 /// What may be copied out of a plugin in one call, arguments of host calls and results together. wasmtime counts each
@@ -58,6 +58,7 @@ pub const STACK_BYTES: usize = 512 << 10;
 #[derive(Default)]
 pub struct Growth {
     memory_bytes: usize,
+    table_elements: usize,
 }
 
 impl Growth {
@@ -69,17 +70,20 @@ impl Growth {
 
 impl ResourceLimiter for Growth {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if desired > MEMORY_BYTES {
-            wasmtime::bail!("memory limit: wanted {desired} bytes, may have {MEMORY_BYTES}");
+        let all = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        if all > MEMORY_BYTES {
+            wasmtime::bail!("memory limit: wanted {all} bytes, may have {MEMORY_BYTES}");
         }
-        self.memory_bytes += desired.saturating_sub(current);
+        self.memory_bytes = all;
         Ok(true)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if desired > TABLE_ELEMENTS {
-            wasmtime::bail!("table limit: wanted {desired} elements, may have {TABLE_ELEMENTS}");
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let all = self.table_elements.saturating_add(desired.saturating_sub(current));
+        if all > TABLE_ELEMENTS {
+            wasmtime::bail!("table limit: wanted {all} elements, may have {TABLE_ELEMENTS}");
         }
+        self.table_elements = all;
         Ok(true)
     }
 }

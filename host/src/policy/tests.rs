@@ -66,7 +66,7 @@ fn filter(name: &'static str, answer: FilterVerdict) -> Fixed {
     Fixed { name, answer: Answer::Filter(Ok(answer)) }
 }
 
-fn inbound(as_group: bool) -> Arc<Inbound> {
+pub(crate) fn inbound(as_group: bool) -> Arc<Inbound> {
     let chat = Chat {
         id: ChatId(7),
         guid: "any;-;+15550001111".into(),
