@@ -4,6 +4,7 @@ use std::process::{Child, Stdio};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use imsgd::sim::Incoming;
 use rusqlite::types::Value as Column;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ const CANDIDATE: &str = "[policy]\nbundled = ['allowlist', 'group']\nallow_from 
 
 const GROUP: &str = "any;+;chat42";
 
-/// A home with a short history: seven messages to judge, and two that nobody is asked about.
+/// A home with a short history: seven messages to judge.
 fn home(config: &str) -> Home {
     let home = Home::new(config);
     home.receive_from(FRIEND, "one");
@@ -111,6 +112,34 @@ fn timeless(mut report: Value) -> Value {
         }
     }
     report
+}
+
+#[test]
+fn a_replay_judges_what_was_judged_when_it_came_and_decides_the_same() {
+    let config = "[policy]\nbundled = ['allowlist', 'group']\nallow_from = ['+14155550101']\n[policy.groups.'*']\n";
+    let daemon = TestDaemon::new(config);
+    let text = daemon.receive_from(FRIEND, "one");
+    let from_friend = |text: &str| Incoming::new(FRIEND, text);
+    let reaction = |kind: &str| Incoming {
+        tapback: Some(kind.parse().unwrap()),
+        target: Some(text.guid.clone()),
+        ..from_friend("one")
+    };
+    daemon.receive(&Incoming { from_me: true, ..from_friend("our own") });
+    daemon.receive(&reaction("like"));
+    daemon.receive(&reaction("sticker"));
+    daemon.receive_in(GROUP, OTHER_FRIEND, "to all");
+    daemon.receive_from(STRANGER, "let me in");
+    let last = daemon.receive_from(FRIEND, "two");
+    eventually("all is judged", || daemon.journal(&last.guid));
+    let state = daemon.state();
+    let mut query = state.prepare("SELECT verdict, COUNT(*) FROM journal GROUP BY verdict").unwrap();
+    let counts = query.query_map([], |row| Ok((row.get::<_, String>(0)?, json!(row.get::<_, i64>(1)?)))).unwrap();
+    let journal: Value = Value::Object(counts.map(Result::unwrap).collect());
+    assert_eq!(journal, json!({"delivered": 3, "observed": 1, "rejected": 1}));
+    let report = daemon.connect().ok("policy.replay", json!({"config": config}));
+    assert_eq!(counted(&report["present"]["verdicts"]), journal, "{report}");
+    assert_eq!((&report["judged"], &report["different"]), (&json!(5), &json!(0)));
 }
 
 #[test]
