@@ -233,6 +233,16 @@ fn each_side_has_what_its_plugins_keep_for_itself() {
 }
 
 #[test]
+fn a_component_in_the_place_of_a_broken_one_has_its_configuration() {
+    let home = home(&format!("{FRIENDS}{}", Home::hostile("on_filter = 'trap'")));
+    home.add_plugin("hostile.wasm", b"torn");
+    let daemon = TestDaemon::start(home);
+    let params = json!({"plugin": BASE64_STANDARD.encode(HOSTILE), "name": "hostile"});
+    let report = daemon.connect().ok("policy.replay", params);
+    assert_eq!(report["candidate"]["policies"][0]["failures"], 4, "{report}");
+}
+
+#[test]
 fn a_candidate_that_traps_holds_messages_and_says_why() {
     let home = home(FRIENDS);
     home.add_plugin("hostile.wasm", HOSTILE);

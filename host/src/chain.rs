@@ -109,6 +109,8 @@ enum Body {
     /// Cannot be loaded: everything that it would judge is held.
     Broken {
         interfaces: Vec<Interface>,
+        /// What it would be configured with.
+        config: String,
         why: String,
     },
 }
@@ -140,9 +142,9 @@ impl Chain {
                 config: plugin.config().to_owned(),
                 component: Ok(plugin.compiled().clone()),
             },
-            Body::Broken { interfaces, why } => Entrant {
+            Body::Broken { interfaces, config, why } => Entrant {
                 name: member.name.clone(),
-                config: String::new(),
+                config: config.clone(),
                 component: Err((interfaces.clone(), why.clone())),
             },
         };
@@ -264,7 +266,7 @@ impl Chain {
                     // A file that was never in force and that nobody asked for holds nothing up.
                     (_, None) => return None,
                 };
-                Body::Broken { interfaces, why }
+                Body::Broken { interfaces, config: candidate.config.clone(), why }
             }
         };
         Some(Member { name: candidate.name.clone(), source: candidate.source.clone(), body, took: None })
