@@ -268,6 +268,6 @@ pub fn signal(child: &Child, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
-fn program() -> &'static Path {
+pub fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_imsgd"))
 }
