@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub use client::{Client, Refusal};
 pub use daemon::TestDaemon;
 pub use guests::{HOSTILE, hostile_build, wrong_components};
-pub use home::{Answered, Home, Stdio, program, signal};
+pub use home::{Answered, Home, Stdio, finish, program, signal};
 pub use inject::Injector;
 pub use record::record;
 pub use small::*;

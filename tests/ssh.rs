@@ -1,10 +1,16 @@
 //! A gateway on another machine: `imsgd rpc` over a real `ssh -T`, and what is left of it when the connection breaks.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::attachments::{arrives, noise, read_all};
-use crate::harness::{FRIEND, FRIENDS, Home, Sshd, Stdio, TestDaemon, eventually, program, signal, wait_for};
+use crate::harness::{
+    Answered, FRIEND, FRIENDS, Home, Sshd, Stdio, TestDaemon, eventually, finish, program, signal, wait_for,
+};
 
 /// The daemon of a Mac, and sshd on it. The key of `sshd` may run `imsgd` with these arguments.
 fn mac(arguments: &str) -> (TestDaemon, Sshd) {
@@ -155,4 +161,124 @@ fn a_mac_whose_daemon_ends_tells_the_gateway_over_ssh() {
     let said = std::fs::read_to_string(daemon.path("stdio.log")).unwrap();
     assert!(said.contains("the imsgd daemon has ended"), "{said}");
     assert_eq!(gateway.client.line(), None::<Value>);
+}
+
+/// What a client with a gateway's key gets for these words.
+fn asked(sshd: &Sshd, words: &str) -> Answered {
+    let mut ssh = sshd.ssh();
+    ssh.arg(words);
+    finish(ssh, words)
+}
+
+#[test]
+fn a_gateways_key_serves_and_answers_probes() {
+    let (daemon, sshd) = mac("ssh-command");
+    let db = daemon.db();
+    let mut gateway = daemon.stdio_of(sshd.ssh().args(["imsg", "rpc", "--json", "--db", db.to_str().unwrap()]));
+    subscribe(&mut gateway);
+    daemon.receive_from(FRIEND, "with a key of its own");
+    assert_eq!(gateway.client.texts(1), ["with a key of its own"]);
+    assert_eq!(gateway.finish().code(), Some(0));
+    let mut gateway = daemon.stdio_of(sshd.ssh().args(["imsg", "rpc", "--legacy-params"]));
+    gateway.client.unrecorded();
+    assert_eq!(gateway.client.ok("chats.list", json!({"limit": "1"}))["chats"].as_array().map(Vec::len), Some(1));
+    assert_eq!(gateway.finish().code(), Some(0));
+    let status: Value = serde_json::from_str(&asked(&sshd, "imsg status --json").stdout).unwrap();
+    assert_eq!(status["imsgd"]["pid"], daemon.pid());
+    assert_eq!(asked(&sshd, "imsgd --version").stdout, concat!(env!("CARGO_PKG_VERSION"), "\n"));
+    let help = asked(&sshd, "imsgd rpc --help");
+    assert!(help.status.success() && help.stdout.contains("--db"), "{help:?}");
+    // As without ssh: nobody is told that these work.
+    for probe in ["imsg send-rich --help", "imsg poll send --help"] {
+        let answer = asked(&sshd, probe);
+        assert_eq!(answer.status.code(), Some(1), "{answer:?}");
+        assert!(answer.stderr.contains("needs imsg's private bridge"), "{probe}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_gateways_key_does_nothing_else() {
+    let (daemon, sshd) = mac("ssh-command");
+    let here = daemon.path("here");
+    let touch = format!("touch {}", here.display());
+    for (words, why) in [
+        (format!("imsgd send --to {FRIEND} --text hello"), "for the owner of the Mac"),
+        ("imsgd config add policy.allow_from '*'".to_owned(), "for the owner of the Mac"),
+        ("imsgd rpc --config /tmp/mine.toml".to_owned(), "--config is for the owner"),
+        ("imsgd rpc --db /tmp/other.db".to_owned(), "this key is for"),
+        (format!("imsgd --version; {touch}"), "Unknown option --version;"),
+        (format!("imsgd status $({touch})"), "Unexpected argument"),
+        (format!("imsgd status\n{touch}"), "Unexpected argument"),
+        (touch.clone(), "Unknown subcommand 'touch'"),
+        (format!("scp -f {}", daemon.db().display()), "attachments.read"),
+    ] {
+        let answer = asked(&sshd, &words);
+        assert_eq!(answer.status.code(), Some(1), "{words}: {answer:?}");
+        assert!(answer.stdout.is_empty() && answer.stderr.contains(why), "{words}: {answer:?}");
+    }
+    assert!(!here.exists());
+    assert!(daemon.sent().is_empty());
+    let mut copy = Command::new("scp");
+    copy.arg("-F").arg(sshd.client_configuration()).arg(format!("mac:{}", daemon.db().display())).arg(&here);
+    let copy = finish(copy, "scp");
+    assert!(!copy.status.success() && !here.exists(), "{copy:?}");
+    sshd.wait_until_nobody_is_left();
+}
+
+#[test]
+fn a_gateways_key_never_takes_the_place_of_a_daemon_that_is_not_there() {
+    let (mut daemon, sshd) = mac("ssh-command");
+    daemon.kill();
+    let answer = asked(&sshd, "imsgd rpc");
+    assert_eq!(answer.status.code(), Some(1), "{answer:?}");
+    assert!(answer.stderr.contains("no imsgd answers on"), "{answer:?}");
+    assert!(asked(&sshd, "imsgd status --json").stdout.contains("\"running\":false"));
+    daemon.start_again();
+    let mut gateway = rpc(&daemon, &sshd);
+    assert_eq!(gateway.client.ok("status", json!({}))["imsgd"]["pid"], daemon.pid());
+}
+
+/// `examples/ssh-wrapper.sh`, for which this `mac` is what ssh knows by that name.
+fn wrapper(home: &Home, sshd: &Sshd, arguments: &[&str]) -> Command {
+    let bin = home.path("bin");
+    if !bin.exists() {
+        std::fs::create_dir(&bin).unwrap();
+        let config = sshd.client_configuration();
+        std::fs::write(bin.join("ssh"), format!("#!/bin/sh\nexec /usr/bin/ssh -F {} \"$@\"\n", config.display()))
+            .unwrap();
+        std::fs::set_permissions(bin.join("ssh"), PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ssh-wrapper.sh"));
+    command.args(arguments).env_clear().env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    command.env("IMSGD_REMOTE", program()).stdin(std::process::Stdio::null());
+    command
+}
+
+#[test]
+fn the_wrapper_is_a_cli_path() {
+    let (daemon, sshd) = mac("ssh-command");
+    let db = daemon.db();
+    let spawned = ["rpc", "--json", "--db", db.to_str().unwrap()];
+    let mut gateway = daemon.stdio_of(&mut wrapper(&daemon, &sshd, &spawned));
+    let subscription = subscribe(&mut gateway);
+    daemon.receive_from(FRIEND, "through the wrapper");
+    assert_eq!(take(&mut gateway, subscription), "through the wrapper");
+    signal(&gateway.child, Signal::TERM);
+    wait_for(&mut gateway.child, "the wrapper, which is ssh by now");
+    sshd.wait_until_nobody_is_left();
+    let probe = finish(wrapper(&daemon, &sshd, &["status", "--json"]), "status");
+    assert!(probe.status.success() && probe.stdout.starts_with('{'), "{probe:?}");
+}
+
+#[test]
+fn the_wrapper_quotes_each_word_for_the_shell_of_the_mac() {
+    let daemon = TestDaemon::new(FRIENDS);
+    // As sshd itself does it where the key has no command.
+    let sshd = Sshd::start(&daemon, "sh -c \"$SSH_ORIGINAL_COMMAND\"");
+    let text = "it's \"$HOME\" `id` $(id) \\ ; * & | # ~ !\n\tand a second line";
+    let config = daemon.path("config.toml");
+    let words = ["send", "--to", FRIEND, "--text", text, "--config", config.to_str().unwrap()];
+    let sent = finish(wrapper(&daemon, &sshd, &words), "send");
+    assert!(sent.status.success(), "{sent:?}");
+    assert_eq!(daemon.sent_call(0)["text"], text);
 }

@@ -248,7 +248,8 @@ impl Drop for Stdio {
     }
 }
 
-fn finish(mut command: Command, what: &str) -> Answered {
+/// Runs a command to its end.
+pub fn finish(mut command: Command, what: &str) -> Answered {
     let piped = std::process::Stdio::piped;
     let mut child = command.stdout(piped()).stderr(piped()).spawn().expect("imsgd starts");
     let read = |mut stream: Box<dyn Read + Send>| {
