@@ -49,6 +49,7 @@ mod rpc;
 mod schema;
 mod seeing;
 mod socket;
+mod ssh;
 mod stdio;
 mod tidy;
 mod updated;

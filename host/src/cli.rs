@@ -26,6 +26,7 @@ mod read;
 mod send;
 mod serve;
 mod session;
+mod ssh;
 mod status;
 mod usage;
 mod values;
@@ -94,6 +95,7 @@ enum Command {
     Serve(serve::Serve),
     /// Serve one client on stdin and stdout, through the running daemon where there is one
     Rpc(serve::Rpc),
+    SshCommand(ssh::SshCommand),
     /// Show what the daemon does, or what it could do
     Status(status::Status),
     Doctor(doctor::Doctor),
@@ -162,6 +164,7 @@ impl Cli {
         match command {
             Command::Serve(serve) => serve.run(&global),
             Command::Rpc(rpc) => rpc.run(&global),
+            Command::SshCommand(ssh) => ssh.run(&global),
             Command::Status(status) => status.run(&global),
             Command::Doctor(doctor) => doctor.run(&global),
             Command::Why(why) => why.run(&global),

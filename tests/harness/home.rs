@@ -248,7 +248,8 @@ impl Drop for Stdio {
     }
 }
 
-fn finish(mut command: Command, what: &str) -> Answered {
+/// Runs a command to its end.
+pub fn finish(mut command: Command, what: &str) -> Answered {
     let piped = std::process::Stdio::piped;
     let mut child = command.stdout(piped()).stderr(piped()).spawn().expect("imsgd starts");
     let read = |mut stream: Box<dyn Read + Send>| {
@@ -268,6 +269,6 @@ pub fn signal(child: &Child, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
-fn program() -> &'static Path {
+pub fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_imsgd"))
 }

@@ -26,17 +26,18 @@ pub fn connect(config: &Config) -> Option<UnixStream> {
     UnixStream::connect(socket_of(config)).ok()
 }
 
+/// As [`connect`], or who is missing.
+pub fn connected(config: &Config) -> anyhow::Result<UnixStream> {
+    let (socket, db) = (socket_of(config), &config.messages.db);
+    UnixStream::connect(&socket).map_err(|_| {
+        let (socket, db) = (socket.display(), db.display());
+        anyhow!("no imsgd answers on {socket} for the database {db}; start one with `imsgd serve`")
+    })
+}
+
 /// Calls one method of the running daemon.
 pub fn call(config: &Config, method: &str, params: &Value) -> anyhow::Result<Value> {
-    let socket = socket_of(config);
-    let stream = connect(config).ok_or_else(|| {
-        anyhow!(
-            "no imsgd answers on {} for the database {}; start one with `imsgd serve`",
-            socket.display(),
-            config.messages.db.display()
-        )
-    })?;
-    call_on(stream, method, params)
+    call_on(connected(config)?, method, params)
 }
 
 /// Calls one method of the running daemon, and prints what it says: as JSON, or in `words`.

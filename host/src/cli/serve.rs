@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::session::{self, Found};
-use super::{Global, Where};
+use super::{Global, Where, client};
 use crate::config::Config;
 use crate::daemon::{Daemon, Holder, Instance, Role, STOP_WITHIN};
 use crate::rpc::{discover, legacy};
@@ -31,10 +31,10 @@ pub struct Serve {
 #[derive(Args)]
 pub struct Rpc {
     #[command(flatten)]
-    at: Where,
+    pub at: Where,
     /// Serve by itself, never through a running daemon
     #[arg(long)]
-    standalone: bool,
+    pub standalone: bool,
     /// Take parameters as imsg 0.3 to 0.9 did, as far as it is safe
     #[arg(
         long,
@@ -48,10 +48,13 @@ pub struct Rpc {
         default_missing_value = "0.9",
         hide_default_value = true
     )]
-    legacy_params: bool,
+    pub legacy_params: bool,
     /// Print the OpenRPC document of what is served, and end
     #[arg(long)]
-    discover: bool,
+    pub discover: bool,
+    /// Never serve by itself.
+    #[arg(skip)]
+    pub needs_daemon: bool,
 }
 
 impl Serve {
@@ -84,6 +87,9 @@ impl Rpc {
         }
         global.start_log("warn");
         let config = global.load(&self.at)?;
+        if self.needs_daemon {
+            return relay_to_daemon(client::connected(&config)?, self.legacy_params);
+        }
         if self.standalone {
             return match session::claim(&config, Role::Serve)? {
                 Ok(instance) => stand_alone(global, &self, config, instance),
