@@ -2,11 +2,13 @@
 
 mod daemon;
 mod database;
+mod mac;
 mod screen;
 mod state;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::Command;
 
 use imsgd::doctor::KINDS;
@@ -73,15 +75,21 @@ impl Report {
 fn doctor_of_another(daemon: &TestDaemon, change: impl FnOnce(&mut Value)) -> Report {
     let mut status = daemon.status();
     change(&mut status);
+    doctor_of(daemon, &status, |_| ())
+}
+
+/// As the daemon would be that says this.
+fn doctor_of(daemon: &TestDaemon, status: &Value, change: impl FnOnce(&mut Command)) -> Report {
     let socket = daemon.path("other");
     let mut command = daemon.command(&["doctor", "--json", "--socket", socket.to_str().unwrap()]);
+    change(&mut command);
     let listener = UnixListener::bind(&socket).unwrap();
     let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
     listener.set_nonblocking(true).unwrap();
     // As many as come, until the command has ended.
     loop {
         match listener.accept() {
-            Ok((stream, _)) => answer(&stream, &status),
+            Ok((stream, _)) => answer(&stream, status),
             Err(_) if child.try_wait().unwrap().is_some() => break,
             Err(_) => std::thread::yield_now(),
         }
@@ -102,6 +110,19 @@ fn answer(stream: &std::os::unix::net::UnixStream, status: &Value) {
     let result = if request["method"] == "status" { status.clone() } else { json!({}) };
     let mut stream = stream;
     let _ = writeln!(stream, "{}", json!({"jsonrpc": "2.0", "id": request["id"], "result": result}));
+}
+
+#[test]
+fn each_finding_is_provoked_by_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(root.join("tests/doctor")).unwrap();
+    let tests: String = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    for (id, _) in KINDS {
+        let is_provoked = ["error", "warning", "note", "unknown"]
+            .iter()
+            .any(|severity| tests.contains(&format!("check(\"{id}\", \"{severity}\"")));
+        assert!(is_provoked, "no test provokes {id}");
+    }
 }
 
 #[test]

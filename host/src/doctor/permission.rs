@@ -22,10 +22,9 @@ fn clients(seen: &Seen) -> Vec<String> {
 }
 
 fn written_down(seen: &Seen, service: &str) -> Result<Option<tcc::Entry>, String> {
-    // Asked first, as where there is no macOS there is no such file.
-    seen.signature().map_err(Clone::clone)?;
-    let path = tcc::path(service).ok_or("there is no home folder")?;
-    tcc::entry(&path, service, &clients(seen))
+    // Full Disk Access is the whole Mac's, Automation each owner's.
+    let is_owners = service == tcc::AUTOMATION;
+    tcc::entry(&seen.system.tcc(is_owners)?, service, &clients(seen))
 }
 
 fn full_disk_access(seen: &Seen) -> Finding {

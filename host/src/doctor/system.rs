@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use crate::process::{self, Ended, Limit, Talk};
 
-/// For tests: the folder in which the commands of macOS are looked for instead.
+/// For tests: the folder in which the commands of macOS are looked for instead, and its two databases, `TCC.db` and
+/// `owners-TCC.db`.
 const FOLDER_VARIABLE: &str = "IMSGD_DOCTOR_BIN";
 
 /// None of them does more than look something up.
 const LIMIT: Limit = Limit { time: Duration::from_secs(10), grace: None };
+
+const NO_MAC: &str = "this is no Mac";
 
 pub struct System {
     folder: Option<PathBuf>,
@@ -45,7 +48,18 @@ impl System {
                 let folder = if program == "launchctl" { "/bin" } else { "/usr/bin" };
                 Ok(PathBuf::from(folder).join(program))
             }
-            None => Err("this is no Mac".to_owned()),
+            None => Err(NO_MAC.to_owned()),
+        }
+    }
+
+    /// Where macOS writes down what it granted: to all of the Mac's users, or to one.
+    pub fn tcc(&self, is_owners: bool) -> Result<PathBuf, String> {
+        let below = "Library/Application Support/com.apple.TCC/TCC.db";
+        match &self.folder {
+            Some(folder) => Ok(folder.join(if is_owners { "owners-TCC.db" } else { "TCC.db" })),
+            None if !cfg!(target_os = "macos") => Err(NO_MAC.to_owned()),
+            None if is_owners => etcetera::home_dir().map(|home| home.join(below)).map_err(|error| error.to_string()),
+            None => Ok(PathBuf::from("/").join(below)),
         }
     }
 

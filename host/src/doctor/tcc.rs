@@ -1,6 +1,6 @@
 //! TCC.db, in which macOS writes down who was granted what. Only read, and readable only with Full Disk Access.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -22,19 +22,6 @@ pub struct Entry {
     pub is_granted: bool,
     /// What the client had to be when it was granted, compiled.
     pub requirement: Option<Vec<u8>>,
-}
-
-/// The one of the whole Mac, which has Full Disk Access, and the owner's, which has Automation. On another system both
-/// are below the home folder, where tests put them.
-pub fn path(service: &str) -> Option<PathBuf> {
-    let below = "Library/Application Support/com.apple.TCC/TCC.db";
-    let home = etcetera::home_dir().ok()?;
-    let root = match service {
-        FULL_DISK_ACCESS if cfg!(target_os = "macos") => PathBuf::from("/"),
-        FULL_DISK_ACCESS => home.join("system"),
-        _ => home,
-    };
-    Some(root.join(below))
 }
 
 /// The entry for one of `clients`, or why it could not be read. For Automation that about Messages.
