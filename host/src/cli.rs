@@ -9,6 +9,7 @@ mod config;
 mod consumers;
 mod content;
 mod doctor;
+mod examples;
 mod failure;
 mod held;
 mod help;
