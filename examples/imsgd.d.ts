@@ -451,6 +451,10 @@ export interface Engine {
  */
 export interface DaemonState {
   pid: number;
+  /**
+   * The program that runs: the one that needs the permissions. Left out where the system does not tell.
+   */
+  executable?: string;
   config: ConfigState;
   state_dir: string;
   /**

@@ -26,6 +26,7 @@ mod database;
 mod demo;
 mod discover;
 mod dist;
+mod doctor;
 mod echoes;
 mod edits;
 mod events;

@@ -12,9 +12,9 @@ use super::{Global, Where, client, outbox, plugin, print};
 use crate::chatdb::ChatDb;
 use crate::cli::lines::text;
 use crate::config::Config;
-use crate::lag;
+use crate::doctor;
 
-const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub struct Status {
@@ -109,19 +109,6 @@ fn database(config: &Config) -> Value {
     }
 }
 
-/// The three kinds of lag on one line: each of the last message, and the largest of the last hour.
-pub(super) fn lag_line(lag: &Value) -> String {
-    let kind = |key: &str, name: &str| {
-        let of = |which: &str| lag[key][which].as_u64().map(|us| lag::words(Duration::from_micros(us)));
-        match (of("last_us"), of("largest_us")) {
-            (Some(last), Some(largest)) => format!("{name} {last} (at most {largest})"),
-            (Some(last), None) => format!("{name} {last}"),
-            _ => format!("{name} not measured yet"),
-        }
-    };
-    [kind("messages", "Messages"), kind("imsgd", "imsgd"), kind("subscribers", "subscribers")].join(", ")
-}
-
 fn screen(answer: &Option<Value>, config: &Config, problem: Option<&str>) -> String {
     let mut out = title();
     let mut line = |name: &str, text: String| out.push_str(&format!("{name:14} {text}\n"));
@@ -156,7 +143,7 @@ fn screen(answer: &Option<Value>, config: &Config, problem: Option<&str>) -> Str
         line("sending", format!("{paused}; `imsgd outbox resume` ends that"));
     }
     line("held", own["held"].to_string());
-    line("lag", lag_line(&own["lag"]));
+    line("lag", doctor::readings(&own["lag"]));
     line("", text(&own["lag"], "sentence").to_owned());
     if let Some(error) = own["last_error"].as_str() {
         line("problem", error.to_owned());

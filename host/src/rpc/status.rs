@@ -77,6 +77,7 @@ pub async fn status(service: &Service) -> Answer {
         capabilities: Capabilities { engine: Engine { version: env!("CARGO_PKG_VERSION") }, features: BTreeMap::new() },
         imsgd: OwnState {
             pid: std::process::id(),
+            executable: std::env::current_exe().ok().map(|path| path.display().to_string()),
             config: ConfigState { path: config.path.display().to_string(), error: service.reloader.config_error() },
             state_dir: config.state_dir().display().to_string(),
             head: head.map(|head| head.0),

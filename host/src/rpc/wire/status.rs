@@ -101,6 +101,9 @@ pub struct Engine {
 #[schemars(rename = "DaemonState")]
 pub struct OwnState<'a> {
     pub pid: u32,
+    /// The program that runs: the one that needs the permissions. Left out where the system does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executable: Option<String>,
     pub config: ConfigState,
     pub state_dir: String,
     /// The newest row that has been judged. Nothing before the first look.
