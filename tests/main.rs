@@ -47,6 +47,7 @@ mod reload;
 mod replay;
 mod rpc;
 mod schema;
+mod scopes;
 mod seeing;
 mod socket;
 mod stdio;
