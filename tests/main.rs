@@ -48,6 +48,7 @@ mod reload;
 mod replay;
 mod rpc;
 mod schema;
+mod scopes;
 mod seeing;
 mod socket;
 mod ssh;

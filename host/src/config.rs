@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use etcetera::BaseStrategy;
 use schemars::JsonSchema;
@@ -12,18 +11,21 @@ use sha2::{Digest, Sha256};
 
 use crate::attachments::Roots;
 
+mod access;
 pub mod edit;
 pub mod file;
 pub mod import;
 mod journal;
 pub mod key;
 mod keys;
+mod server;
 mod span;
 
-pub use span::Span;
-
+pub use access::{Scope, Scopes};
 pub use journal::Journal;
 pub use keys::nearest;
+pub use server::Server;
+pub use span::Span;
 
 /// Environment variable that names the configuration file, where `--config` does not.
 pub const CONFIG_VARIABLE: &str = "IMSGD_CONFIG";
@@ -76,27 +78,6 @@ pub struct Messages {
 pub enum ContactsFolder {
     Folder(PathBuf),
     Off(bool),
-}
-
-/// What clients meet.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Server {
-    /// Unix socket. Default: `imsgd.sock` in the state folder.
-    pub socket: Option<PathBuf>,
-    /// Where state.db and the socket are. Default: a folder of its own for each database.
-    pub state_dir: Option<PathBuf>,
-    /// Where plugins are dropped. Default: `plugins` beside the configuration file.
-    pub plugins_dir: Option<PathBuf>,
-    /// Longest line that a client may send, in bytes.
-    pub max_line_bytes: usize,
-    /// Clients at the same time.
-    pub max_connections: usize,
-    /// How long the place of a client that knows no cursors is kept after its connection ended: seconds, or text such as
-    /// `10m`; 0 for not at all.
-    pub resume_within: Span,
-    /// May clients change policies with `config.set` and the like?
-    pub config_writes: bool,
 }
 
 /// How messages leave.
@@ -408,6 +389,15 @@ impl Config {
         of_file.map_or_else(|| self.state_dir().join("imsgd.sock"), expand)
     }
 
+    /// Where the owner's own commands are served, beside state.db.
+    pub fn owner_socket(&self) -> PathBuf {
+        self.state_dir().join("owner.sock")
+    }
+
+    pub fn is_socket_named(&self) -> bool {
+        self.is_socket_named
+    }
+
     pub fn plugins_dir(&self) -> PathBuf {
         match &self.server.plugins_dir {
             Some(folder) => expand(folder),
@@ -554,20 +544,6 @@ impl Default for Messages {
             attachment_roots: None,
             media_max_mb: 16,
             ffmpeg: "ffmpeg".into(),
-        }
-    }
-}
-
-impl Default for Server {
-    fn default() -> Server {
-        Server {
-            socket: None,
-            state_dir: None,
-            plugins_dir: None,
-            max_line_bytes: 1 << 20,
-            max_connections: 256,
-            resume_within: Span(Duration::from_secs(600)),
-            config_writes: true,
         }
     }
 }

@@ -90,9 +90,14 @@ impl Home {
 
     /// Replaces the configuration, in one step as editors do.
     pub fn configure(&self, config: &str) {
+        // All of them, unless the test is about just that.
+        let scopes = match config.contains("server.scopes") {
+            true => "",
+            false => "server.scopes = ['read', 'send', 'policy']\n",
+        };
         let text = format!(
             "messages.db = '{}'\nmessages.osascript = '{}'\nserver.state_dir = '{}'\nserver.socket = '{}'\n\
-             server.plugins_dir = '{}'\n{config}",
+             server.plugins_dir = '{}'\n{scopes}{config}",
             self.db().display(),
             self.path("osascript").display(),
             self.path("state").display(),

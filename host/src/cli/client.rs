@@ -21,8 +21,15 @@ pub fn socket_of(config: &Config) -> PathBuf {
     daemon::holder(&config.state_dir().join("daemon.lock")).socket.unwrap_or_else(|| config.socket())
 }
 
-/// Connects to the daemon; `None` where there is none.
+/// Connects to the daemon as its owner, who may do everything; `None` where there is none. Whoever names a socket is
+/// served as that one serves.
 pub fn connect(config: &Config) -> Option<UnixStream> {
+    let owners = Some(config.owner_socket()).filter(|_| !config.is_socket_named());
+    owners.and_then(|path| UnixStream::connect(path).ok()).or_else(|| connect_as_client(config))
+}
+
+/// Connects to the daemon as any other program would.
+pub fn connect_as_client(config: &Config) -> Option<UnixStream> {
     UnixStream::connect(socket_of(config)).ok()
 }
 

@@ -8,11 +8,13 @@ use anyhow::{Context, anyhow, bail};
 use clap::{ArgAction, Args};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use super::session::{self, Found};
 use super::{Global, Where, client};
 use crate::config::Config;
 use crate::daemon::{Daemon, Holder, Instance, Role, STOP_WITHIN};
+use crate::rpc::scope::{Access, Who};
 use crate::rpc::{discover, legacy};
 use crate::state;
 use crate::transport::relay::{self, Ended};
@@ -96,7 +98,7 @@ impl Rpc {
                 Err(holder) => Err(taken(&config, &holder)),
             };
         }
-        match session::find(&config, Role::Serve)? {
+        match session::find(&config, Role::Serve, client::connect_as_client)? {
             Found::Free(instance) => stand_alone(global, &self, config, instance),
             Found::Daemon(stream) => relay_to_daemon(stream, self.legacy_params),
         }
@@ -135,15 +137,16 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 fn serve(global: &Global, at: &Where, config: Config, mut instance: Instance) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let is_done = runtime.block_on(async {
-        let socket = config.socket();
-        let door = Door::open(&socket)?;
+        let sockets = Sockets::of(&config);
+        let door = Door::open(&sockets.clients, Who::Client)?;
         let daemon = Daemon::start(config, global.overrides(at), Role::Serve)?;
-        instance.announce(Some(socket.clone()))?;
-        tracing::info!(socket = %socket.display(), "listening");
-        let door = tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping()));
+        let mut doors: Vec<_> = sockets.open_owners(&daemon).into_iter().collect();
+        instance.announce(Some(sockets.clients.clone()))?;
+        tracing::info!(socket = %sockets.clients.display(), "listening");
+        doors.push(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping())));
         until_asked_to_stop(&daemon).await?;
         tracing::info!("stopping");
-        Ok::<_, anyhow::Error>(daemon.stop(async { drop(door.await) }).await)
+        Ok::<_, anyhow::Error>(daemon.stop(closed(doors)).await)
     })?;
     runtime.shutdown_background();
     report_stop(is_done);
@@ -154,11 +157,12 @@ fn serve(global: &Global, at: &Where, config: Config, mut instance: Instance) ->
 fn stand_alone(global: &Global, rpc: &Rpc, config: Config, mut instance: Instance) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let is_done = runtime.block_on(async {
-        let socket = config.socket();
+        let sockets = Sockets::of(&config);
         let daemon = Daemon::start(config, global.overrides(&rpc.at), Role::Serve)?;
-        let door = open_door(&daemon, &mut instance, socket)?;
+        let doors = sockets.open(&daemon, &mut instance)?;
         let client = transport::serve(
             daemon.service.clone(),
+            Access::of(Who::Client),
             client_input(rpc.legacy_params),
             tokio::io::stdout(),
             daemon.stopping(),
@@ -172,9 +176,7 @@ fn stand_alone(global: &Global, rpc: &Rpc, config: Config, mut instance: Instanc
             if !client.is_finished() {
                 let _ = client.await;
             }
-            if let Some(door) = door {
-                let _ = door.await;
-            }
+            closed(doors).await;
         };
         Ok::<_, anyhow::Error>(daemon.stop(others).await)
     })?;
@@ -184,21 +186,45 @@ fn stand_alone(global: &Global, rpc: &Rpc, config: Config, mut instance: Instanc
     ended()
 }
 
-/// Lets others in too, where nothing stands in the way of that.
-pub fn open_door(
-    daemon: &Daemon,
-    instance: &mut Instance,
-    socket: PathBuf,
-) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
-    match Door::open(&socket) {
-        Ok(door) => {
-            instance.announce(Some(socket))?;
-            Ok(Some(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping()))))
+/// Where others are let in.
+pub struct Sockets {
+    clients: PathBuf,
+    owners: PathBuf,
+}
+
+impl Sockets {
+    pub fn of(config: &Config) -> Sockets {
+        Sockets { clients: config.socket(), owners: config.owner_socket() }
+    }
+
+    /// Lets others in too, where nothing stands in the way of that.
+    pub fn open(&self, daemon: &Daemon, instance: &mut Instance) -> anyhow::Result<Vec<JoinHandle<()>>> {
+        let mut doors: Vec<_> = self.open_owners(daemon).into_iter().collect();
+        match Door::open(&self.clients, Who::Client) {
+            Ok(door) => {
+                instance.announce(Some(self.clients.clone()))?;
+                doors.push(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping())));
+            }
+            Err(error) => tracing::warn!("no socket for others: {error}"),
         }
-        Err(error) => {
-            tracing::warn!("no socket for others: {error}");
-            Ok(None)
+        Ok(doors)
+    }
+
+    fn open_owners(&self, daemon: &Daemon) -> Option<JoinHandle<()>> {
+        match Door::open(&self.owners, Who::Owner) {
+            Ok(door) => Some(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping()))),
+            Err(error) => {
+                tracing::warn!("commands of imsgd may do no more than server.scopes allows: {error}");
+                None
+            }
         }
+    }
+}
+
+/// Waits until nobody is served any more.
+pub async fn closed(doors: Vec<JoinHandle<()>>) {
+    for door in doors {
+        let _ = door.await;
     }
 }
 
