@@ -203,6 +203,11 @@ impl Global {
 
     /// Sends what the program says of itself to stderr. Handles and message texts are never said at these levels.
     fn start_log(&self, usual: &str) {
+        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        self.start_log_on(std::io::stderr(), is_terminal, usual);
+    }
+
+    fn start_log_on(&self, output: impl Write + Send + 'static, is_terminal: bool, usual: &str) {
         let level = self.log_level.clone().unwrap_or_else(|| match self.verbose {
             0 => usual.to_owned(),
             1 => "debug".to_owned(),
@@ -211,14 +216,13 @@ impl Global {
         let directives = std::env::var("IMSGD_LOG").unwrap_or_else(|_| format!("imsgd={level}"));
         let filter = tracing_subscriber::EnvFilter::try_new(&directives)
             .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("imsgd=info"));
-        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
         let is_wanted = filter.max_level_hint().is_none_or(|level| level > LevelFilter::INFO);
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_target(false);
         // A second one in the same process would be a test's.
         let _ = match is_wanted {
             // Whoever looks for something wants all of it.
-            true => log.with_writer(std::io::stderr).try_init(),
-            false => log.with_writer(Bounded::new(std::io::stderr())).try_init(),
+            true => log.with_writer(std::sync::Mutex::new(output)).try_init(),
+            false => log.with_writer(Bounded::new(output)).try_init(),
         };
     }
 }
