@@ -33,6 +33,7 @@ mod faults;
 mod groups;
 mod held;
 mod inbound;
+mod install;
 mod journal;
 mod lag;
 mod legacy;

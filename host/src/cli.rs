@@ -12,6 +12,7 @@ mod doctor;
 mod failure;
 mod held;
 mod help;
+mod install;
 mod journal;
 mod lines;
 mod live;
@@ -126,6 +127,8 @@ enum Command {
     Demo(demo::Args),
     #[command(flatten)]
     Local(account::Local),
+    Install(install::Install),
+    Uninstall(install::Uninstall),
     Completions(completions::Completions),
     #[command(hide = true)]
     Man(completions::Man),
@@ -180,6 +183,8 @@ impl Cli {
             Command::Sim(args) => sim::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Local(local) => local.run(&global),
+            Command::Install(install) => install.run(&global),
+            Command::Uninstall(uninstall) => uninstall.run(&global),
             Command::Completions(completions) => Ok(completions.run(program)),
             Command::Man(man) => man.run(),
             Command::Bridge(bridge) => bridge.run(&global),

@@ -49,6 +49,7 @@ pub mod process;
 
 pub mod config;
 pub mod daemon;
+pub mod install;
 pub mod log;
 
 pub mod cli;
