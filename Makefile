@@ -2,6 +2,7 @@
 # make test     everything; installs what it needs and says so
 # make types    write examples/imsgd.d.ts again, after a change of the protocol
 # make plugins  build plugins/dist again, after a change in plugins/ or wit/
+# make signing  sign and verify what `imsgd install` makes, with a signer that runs anywhere
 # make tutorial run docs/first-plugin.md as its reader would; `.ci/tutorial … --write` writes its outputs again
 # make lint     format and clippy
 # make soak     faults, at length, with what they cost
@@ -32,14 +33,14 @@ RECORDED = $(CARGO_TARGET_DIR)/recorded
 # What is compiled in plugins/ and for it has its own folder.
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
-.PHONY: demo test toolchain lint licences host contract policies fresh examples languages tutorial dev macos types plugins \
-	soak fuzz man bench
+.PHONY: demo test toolchain lint licences host contract policies fresh examples languages tutorial dev signing macos types \
+	plugins soak fuzz man bench
 .NOTPARALLEL:
 
 demo:
 	cargo run --locked -- demo
 
-test: toolchain lint licences host contract policies fresh examples languages tutorial dev macos
+test: toolchain lint licences host contract policies fresh examples languages tutorial dev signing macos
 	@echo "make test: everything passed"
 
 toolchain:
@@ -50,6 +51,7 @@ lint:
 	cargo fmt --check --all --manifest-path plugins/Cargo.toml
 	cargo fmt --check --all --manifest-path examples/plugins/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo fmt --check --manifest-path tests/signing/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --bins --tests --manifest-path fuzz/Cargo.toml -- -D warnings
 	$(IN_WASM) cargo clippy --locked --workspace --all-targets --manifest-path plugins/Cargo.toml -- -D warnings
@@ -123,6 +125,12 @@ tutorial:
 dev:
 	cargo build --locked
 	$(IN_WASM) .ci/dev $(IMSGD)
+
+# A folder of its own for what is compiled: it has hundreds of crates, which imsgd itself does not need.
+signing:
+	cargo build --locked
+	IMSGD=$(IMSGD) CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-signing \
+		cargo test --locked --manifest-path tests/signing/Cargo.toml
 
 plugins:
 	cargo build --locked

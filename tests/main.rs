@@ -34,6 +34,7 @@ mod faults;
 mod groups;
 mod held;
 mod inbound;
+mod install;
 mod journal;
 mod lag;
 mod legacy;

@@ -13,6 +13,7 @@ mod examples;
 mod failure;
 mod held;
 mod help;
+mod install;
 mod journal;
 mod lines;
 mod live;
@@ -129,6 +130,8 @@ enum Command {
     Demo(demo::Args),
     #[command(flatten)]
     Local(account::Local),
+    Install(install::Install),
+    Uninstall(install::Uninstall),
     Completions(completions::Completions),
     #[command(hide = true)]
     Man(completions::Man),
@@ -184,6 +187,8 @@ impl Cli {
             Command::Sim(args) => sim::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Local(local) => local.run(&global),
+            Command::Install(install) => install.run(&global),
+            Command::Uninstall(uninstall) => uninstall.run(&global),
             Command::Completions(completions) => Ok(completions.run(program)),
             Command::Man(man) => man.run(),
             Command::Bridge(bridge) => bridge.run(&global),
@@ -207,6 +212,11 @@ impl Global {
 
     /// Sends what the program says of itself to stderr. Handles and message texts are never said at these levels.
     fn start_log(&self, usual: &str) {
+        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        self.start_log_on(std::io::stderr(), is_terminal, usual);
+    }
+
+    fn start_log_on(&self, output: impl Write + Send + 'static, is_terminal: bool, usual: &str) {
         let level = self.log_level.clone().unwrap_or_else(|| match self.verbose {
             0 => usual.to_owned(),
             1 => "debug".to_owned(),
@@ -215,14 +225,13 @@ impl Global {
         let directives = std::env::var("IMSGD_LOG").unwrap_or_else(|_| format!("imsgd={level}"));
         let filter = tracing_subscriber::EnvFilter::try_new(&directives)
             .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("imsgd=info"));
-        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
         let is_wanted = filter.max_level_hint().is_none_or(|level| level > LevelFilter::INFO);
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_target(false);
         // A second one in the same process would be a test's.
         let _ = match is_wanted {
             // Whoever looks for something wants all of it.
-            true => log.with_writer(std::io::stderr).try_init(),
-            false => log.with_writer(Bounded::new(std::io::stderr())).try_init(),
+            true => log.with_writer(std::sync::Mutex::new(output)).try_init(),
+            false => log.with_writer(Bounded::new(output)).try_init(),
         };
     }
 }

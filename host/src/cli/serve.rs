@@ -14,6 +14,7 @@ use super::session::{self, Found};
 use super::{Global, Where, client};
 use crate::config::Config;
 use crate::daemon::{Daemon, Holder, Instance, Role, STOP_WITHIN};
+use crate::log::{self, Rotating};
 use crate::rpc::scope::{Access, Who};
 use crate::rpc::{discover, legacy};
 use crate::state;
@@ -28,6 +29,33 @@ const LEGACY_VARIABLE: &str = "IMSG_RPC_COMPAT";
 pub struct Serve {
     #[command(flatten)]
     at: Where,
+    #[command(flatten)]
+    log: LogFile,
+}
+
+/// Where the log goes, where that is not stderr.
+#[derive(Args, Default)]
+struct LogFile {
+    /// Write the log into this file instead of stderr; four that are full are kept beside it
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+    /// A log file is full at this many bytes
+    #[arg(long, value_name = "BYTES", requires = "log_file", default_value_t = 5_000_000)]
+    log_bytes: u64,
+}
+
+impl LogFile {
+    fn start(&self, global: &Global) -> anyhow::Result<()> {
+        let Some(path) = &self.log_file else {
+            global.start_log("info");
+            return Ok(());
+        };
+        let log = Rotating::open(path, self.log_bytes);
+        let log = log.with_context(|| format!("could not open the log {}", path.display()))?;
+        log::shorten_stderr(self.log_bytes);
+        global.start_log_on(log, false, "info");
+        Ok(())
+    }
 }
 
 #[derive(Args)]
@@ -61,7 +89,12 @@ pub struct Rpc {
 
 impl Serve {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        global.start_log("info");
+        self.log.start(global)?;
+        // For whoever reads only the log.
+        self.claim_and_serve(global).inspect_err(|error| tracing::error!("{error:#}"))
+    }
+
+    fn claim_and_serve(&self, global: &Global) -> anyhow::Result<ExitCode> {
         let config = global.load(&self.at)?;
         match session::claim(&config, Role::Serve)? {
             Ok(instance) => serve(global, &self.at, config, instance),
@@ -85,7 +118,7 @@ impl Rpc {
                     legacy::METHOD
                 );
             }
-            return Serve { at: self.at }.run(global);
+            return Serve { at: self.at, log: LogFile::default() }.run(global);
         }
         global.start_log("warn");
         let config = global.load(&self.at)?;
