@@ -113,10 +113,14 @@ fn answer(stream: &std::os::unix::net::UnixStream, status: &Value) {
 }
 
 #[test]
-fn each_finding_is_provoked_by_a_test() {
+fn each_finding_is_provoked_by_a_test_and_told_in_the_document() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = std::fs::read_dir(root.join("tests/doctor")).unwrap();
     let tests: String = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let document = std::fs::read_to_string(root.join("docs/doctor.md")).unwrap();
+    let told: Vec<&str> = document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let ids: Vec<&str> = KINDS.iter().map(|(id, _)| *id).collect();
+    assert_eq!(told[..ids.len()], ids, "docs/doctor.md has other findings");
     for (id, _) in KINDS {
         let is_provoked = ["error", "warning", "note", "unknown"]
             .iter()
