@@ -10,6 +10,7 @@
 mod harness;
 
 mod abi;
+mod accounts;
 mod attachments;
 mod author;
 mod cases;

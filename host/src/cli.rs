@@ -43,7 +43,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, choice};
 use crate::log::Bounded;
 use crate::{demo, sim};
 
@@ -65,6 +65,9 @@ struct Global {
     /// Use this configuration file
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Use the configuration, state and daemon of this account
+    #[arg(long, global = true, value_name = "NAME", value_parser = choice::account_name)]
+    account: Option<String>,
     /// Print JSON lines on stdout
     #[arg(long, short = 'j', global = true, visible_alias = "json-output", alias = "jsonOutput")]
     json: bool,
@@ -198,7 +201,8 @@ impl Cli {
 
 impl Global {
     fn overrides(&self, at: &Where) -> Overrides {
-        Overrides { config: self.config.clone(), db: at.db.clone(), socket: at.socket.clone() }
+        let (config, account) = (self.config.clone(), self.account.clone());
+        Overrides { config, account, db: at.db.clone(), socket: at.socket.clone() }
     }
 
     /// Of the configuration file, which may be wrong.

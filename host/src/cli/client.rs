@@ -38,7 +38,8 @@ pub fn connected(config: &Config) -> anyhow::Result<UnixStream> {
     let (socket, db) = (socket_of(config), &config.messages.db);
     UnixStream::connect(&socket).map_err(|_| {
         let (socket, db) = (socket.display(), db.display());
-        anyhow!("no imsgd answers on {socket} for the database {db}; start one with `imsgd serve`")
+        let account = config.account.iter().map(|name| format!(" --account {name}")).collect::<String>();
+        anyhow!("no imsgd answers on {socket} for the database {db}; start one with `imsgd serve{account}`")
     })
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Global, Where, client, print, say, status};
 use crate::cli::lines::text;
-use crate::config::Config;
+use crate::config::{Choice, Config};
 use crate::install::carry_out::{self, Owner};
 use crate::install::step::{self, Planned};
 use crate::install::{self, Facts, Found, Removal, Signer, names};
@@ -98,7 +98,8 @@ impl Install {
         let folder = self.to.as_deref().map_or_else(|| Ok(install::usual_folder(&home)), std::path::absolute)?;
         let app = folder.join(names::APP);
         let source = std::env::current_exe().and_then(std::fs::canonicalize).context("where this program is")?;
-        let named = global.config.clone().or_else(|| std::env::var_os(crate::config::CONFIG_VARIABLE).map(Into::into));
+        let choice = Choice::of(&global.overrides(&self.at))?;
+        let named = (choice != Choice::Usual).then(|| choice.path()).transpose()?;
         let absolute = |path: Option<PathBuf>| path.map(std::path::absolute).transpose();
         Ok(Facts {
             user: rustix::process::getuid().as_raw(),
