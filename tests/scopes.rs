@@ -140,6 +140,30 @@ fn a_relay_and_a_server_on_stdio_may_do_what_clients_may() {
 }
 
 #[test]
+fn a_child_on_stdio_is_started_with_fewer_scopes_than_clients_have() {
+    let mut daemon = TestDaemon::new(FRIENDS_AND_STRANGERS);
+    let all = json!(["read", "send", "policy"]);
+    for served in ["by the daemon", "by itself"] {
+        let mut child = daemon.stdio(&["rpc", "--scopes", "read", "--legacy-params"]);
+        // It hears of nothing but what it asked for itself.
+        let first = child.client.exchange(r#"{"id": 7, "method": "connection.scopes"}"#);
+        assert_eq!((&first["id"], &first["result"]["scopes"]), (&json!(7), &json!(["read"])), "{served}: {first}");
+        names_scope(&child.client.refused("send", json!({"to": FRIEND, "text": "no"})), "send");
+        let again = child.client.ok("connection.scopes", json!({"scopes": all}));
+        assert_eq!(again["scopes"], json!(["read"]), "{served}");
+        child.finish();
+        if served == "by the daemon" {
+            daemon.terminate();
+        }
+    }
+    let wrong = daemon.run(&["rpc", "--scopes", "read,root"]);
+    assert!(wrong.stderr.contains("scopes are read, send and policy"), "{wrong:?}");
+    let serving = daemon.run(&["rpc", "--scopes", "read", "--socket", "/tmp/none"]);
+    assert!(serving.stderr.contains("--scopes is for a client on stdin"), "{serving:?}");
+    assert!(daemon.sent().is_empty());
+}
+
+#[test]
 fn the_owners_commands_work_whatever_clients_may_do() {
     let daemon = TestDaemon::new(&with_scopes("[]", FRIENDS_AND_STRANGERS));
     let mode = std::fs::metadata(daemon.path("state/owner.sock")).unwrap().permissions().mode();
@@ -167,6 +191,6 @@ fn the_owners_commands_work_whatever_clients_may_do() {
     }
     // Whoever names the socket of clients is a client.
     let socket = daemon.socket();
-    let as_client = daemon.run(&["pairing", "list", "--socket", socket.to_str().unwrap()]);
+    let as_client = daemon.run(&["pairing", "--socket", socket.to_str().unwrap(), "list"]);
     assert!(!as_client.status.success() && as_client.stderr.contains("the scope `policy`"), "{as_client:?}");
 }

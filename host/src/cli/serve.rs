@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::session::{self, Found};
 use super::{Global, Where, client};
-use crate::config::Config;
+use crate::config::{Config, Scope, Scopes};
 use crate::daemon::{Daemon, Holder, Instance, Role, STOP_WITHIN};
 use crate::log::{self, Rotating};
 use crate::rpc::scope::{Access, Who};
@@ -79,6 +79,9 @@ pub struct Rpc {
         hide_default_value = true
     )]
     pub legacy_params: bool,
+    /// What the client may do at most, of read, send and policy, with commas between
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',', value_parser = scope_named)]
+    pub scopes: Option<Vec<Scope>>,
     /// Print the OpenRPC document of what is served, and end
     #[arg(long)]
     pub discover: bool,
@@ -118,6 +121,9 @@ impl Rpc {
                     legacy::METHOD
                 );
             }
+            if self.scopes.is_some() {
+                bail!("--scopes is for a client on stdin; what clients of a socket may do is server.scopes");
+            }
             return Serve { at: self.at, log: LogFile::default() }.run(global);
         }
         global.start_log("warn");
@@ -133,7 +139,7 @@ impl Rpc {
         }
         match session::find(&config, Role::Serve, client::connect_as_client)? {
             Found::Free(instance) => stand_alone(global, &self, config, instance),
-            Found::Daemon(stream) => relay_to_daemon(stream, self.legacy_params),
+            Found::Daemon(stream) => relay_to_daemon(stream, &self),
         }
     }
 }
@@ -144,6 +150,10 @@ fn is_legacy_version(version: &str) -> Result<bool, String> {
         Some(minor @ 3..) => Ok(minor < 10),
         _ => Err("say 0.9 for parameters as imsg 0.3 to 0.9 took them, or 0.15 for strict ones".to_owned()),
     }
+}
+
+fn scope_named(name: &str) -> Result<Scope, String> {
+    Scope::named(name).ok_or_else(|| "scopes are read, send and policy".to_owned())
 }
 
 /// What the client says, after what we say for it.
@@ -193,9 +203,11 @@ fn stand_alone(global: &Global, rpc: &Rpc, config: Config, mut instance: Instanc
         let sockets = Sockets::of(&config);
         let daemon = Daemon::start(config, global.overrides(&rpc.at), Role::Serve)?;
         let doors = sockets.open(&daemon, &mut instance)?;
+        let mut access = Access::of(Who::Client);
+        access.keep(rpc.scopes.as_ref().map_or(Scopes::ALL, |scopes| scopes.iter().copied().collect()));
         let client = transport::serve(
             daemon.service.clone(),
-            Access::of(Who::Client),
+            access,
             client_input(rpc.legacy_params),
             tokio::io::stdout(),
             daemon.stopping(),
@@ -261,12 +273,15 @@ pub async fn closed(doors: Vec<JoinHandle<()>>) {
     }
 }
 
-fn relay_to_daemon(stream: UnixStream, is_legacy: bool) -> anyhow::Result<ExitCode> {
+fn relay_to_daemon(stream: UnixStream, rpc: &Rpc) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         stream.set_nonblocking(true)?;
-        let stream = tokio::net::UnixStream::from_std(stream)?;
-        Ok::<_, anyhow::Error>(relay::relay(stream, client_input(is_legacy), tokio::io::stdout()).await?)
+        let mut stream = tokio::net::UnixStream::from_std(stream)?;
+        if let Some(scopes) = &rpc.scopes {
+            relay::give_up(&mut stream, scopes.iter().copied().collect()).await?;
+        }
+        Ok::<_, anyhow::Error>(relay::relay(stream, client_input(rpc.legacy_params), tokio::io::stdout()).await?)
     })?;
     runtime.shutdown_background();
     if ended == Ended::Daemon {
