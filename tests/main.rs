@@ -32,6 +32,7 @@ mod echoes;
 mod edits;
 mod events;
 mod faults;
+mod gateways;
 mod groups;
 mod held;
 mod inbound;

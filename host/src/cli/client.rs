@@ -33,10 +33,10 @@ pub fn connect_as_client(config: &Config) -> Option<UnixStream> {
     UnixStream::connect(socket_of(config)).ok()
 }
 
-/// As [`connect`], or who is missing.
-pub fn connected(config: &Config) -> anyhow::Result<UnixStream> {
-    let (socket, db) = (socket_of(config), &config.messages.db);
-    UnixStream::connect(&socket).map_err(|_| {
+/// As `connect` does, or who is missing.
+pub fn connected(config: &Config, connect: fn(&Config) -> Option<UnixStream>) -> anyhow::Result<UnixStream> {
+    connect(config).ok_or_else(|| {
+        let (socket, db) = (socket_of(config), &config.messages.db);
         let (socket, db) = (socket.display(), db.display());
         let account = config.account.iter().map(|name| format!(" --account {name}")).collect::<String>();
         anyhow!("no imsgd answers on {socket} for the database {db}; start one with `imsgd serve{account}`")
@@ -45,7 +45,7 @@ pub fn connected(config: &Config) -> anyhow::Result<UnixStream> {
 
 /// Calls one method of the running daemon.
 pub fn call(config: &Config, method: &str, params: &Value) -> anyhow::Result<Value> {
-    call_on(connected(config)?, method, params)
+    call_on(connected(config, connect)?, method, params)
 }
 
 /// Calls one method of the running daemon, and prints what it says: as JSON, or in `words`.

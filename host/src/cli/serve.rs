@@ -129,7 +129,7 @@ impl Rpc {
         global.start_log("warn");
         let config = global.load(&self.at)?;
         if self.needs_daemon {
-            return relay_to_daemon(client::connected(&config)?, self.legacy_params);
+            return relay_to_daemon(client::connected(&config, client::connect_as_client)?, &self);
         }
         if self.standalone {
             return match session::claim(&config, Role::Serve)? {
