@@ -40,6 +40,7 @@ mod outbound;
 mod outbox;
 mod owner;
 mod pairing;
+mod peers;
 mod policy;
 mod polls;
 mod recipients;

@@ -24,7 +24,7 @@ mod span;
 pub use access::{Scope, Scopes};
 pub use journal::Journal;
 pub use keys::nearest;
-pub use server::Server;
+pub use server::{Peer, Server};
 pub use span::Span;
 
 /// Environment variable that names the configuration file, where `--config` does not.
@@ -347,6 +347,7 @@ impl Config {
                 return Err(format!("{key}: must be {most} or less"));
             }
         }
+        self.server.check()?;
         self.journal.check()?;
         for (index, plugin) in self.plugin.iter().enumerate() {
             let is_name = !plugin.name.is_empty()
