@@ -43,6 +43,7 @@ mod pairing;
 mod peers;
 mod policy;
 mod polls;
+mod privacy;
 mod recipients;
 mod reload;
 mod replay;
