@@ -50,6 +50,7 @@ mod replay;
 mod rpc;
 mod schema;
 mod scopes;
+mod security;
 mod seeing;
 mod socket;
 mod stdio;
