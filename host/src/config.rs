@@ -26,7 +26,7 @@ pub use access::{Scope, Scopes};
 pub use choice::{Choice, Overrides};
 pub use journal::Journal;
 pub use keys::nearest;
-pub use server::Server;
+pub use server::{Peer, Server};
 pub use span::Span;
 
 /// Names of the policies that are part of the program, in the order in which they are asked.
@@ -341,6 +341,7 @@ impl Config {
                 return Err(format!("{key}: must be {most} or less"));
             }
         }
+        self.server.check()?;
         self.journal.check()?;
         for (index, plugin) in self.plugin.iter().enumerate() {
             let is_name = !plugin.name.is_empty()

@@ -25,6 +25,7 @@ use guest::{Call, Guest, MessageRep, State};
 pub use guest::{Stage, StoreWrites};
 pub use load::{ABI_VERSION, COMPONENT_BYTES, Compiled, Refusal, compile, version_of};
 pub use log::{Log, LogLine, Logs};
+pub use panic::without_what_is_quoted;
 pub use times::Times;
 
 use crate::address::Normalizer;

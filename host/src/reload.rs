@@ -137,7 +137,9 @@ impl Thread {
     }
 
     fn refuse_config(&self, reason: String) -> String {
-        tracing::error!("the configuration was refused and the old one stays: {reason}");
+        // Lines of the file may be quoted in it, with addresses.
+        let plain = crate::plugin::without_what_is_quoted(&without_source(&reason));
+        tracing::error!("the configuration was refused and the old one stays; `imsgd config check` says all: {plain}");
         *self.config_error.lock() = Some(reason.clone());
         reason
     }
@@ -159,7 +161,8 @@ impl Thread {
             tracing::info!(plugin = name, "removed");
         }
         for (name, reason) in &installed.refused {
-            tracing::error!(plugin = name, "refused: {reason}");
+            let plain = crate::plugin::without_what_is_quoted(reason);
+            tracing::error!(plugin = name, "refused; `imsgd plugin list` says all: {plain}");
         }
         installed
     }
@@ -246,4 +249,12 @@ pub fn settings(config: &Config, normalizer: Arc<Normalizer>) -> Settings {
         journal: config.journal.bounds(),
         normalizer,
     }
+}
+
+/// What is wrong with a file, without the lines of it that TOML's errors show beside a `|`.
+fn without_source(reason: &str) -> String {
+    let is_source = |line: &&str| {
+        line.split_once('|').is_some_and(|(before, _)| before.trim().parse::<u32>().is_ok() || before.trim().is_empty())
+    };
+    reason.lines().filter(|line| !is_source(line)).collect::<Vec<_>>().join(" ")
 }

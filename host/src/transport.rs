@@ -3,6 +3,7 @@
 
 mod descriptors;
 pub mod line;
+mod peer;
 pub mod relay;
 pub mod socket;
 

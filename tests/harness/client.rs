@@ -163,6 +163,14 @@ impl Client {
         }
     }
 
+    /// Asks for what anybody may; nothing where the connection is closed instead of an answer.
+    pub fn call_or_end(&mut self, method: &str) -> Option<()> {
+        let request = json!({"jsonrpc": "2.0", "id": "may", "method": method});
+        let _ = self.input.as_mut()?.write_all(format!("{request}\n").as_bytes());
+        let line = self.line()?;
+        (line["id"] == "may").then_some(())
+    }
+
     /// Sends one line, and gives the next one.
     pub fn exchange(&mut self, line: &str) -> Value {
         self.write_line(line);

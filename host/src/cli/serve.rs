@@ -181,12 +181,13 @@ fn serve(global: &Global, at: &Where, config: Config, mut instance: Instance) ->
     let runtime = runtime()?;
     let is_done = runtime.block_on(async {
         let sockets = Sockets::of(&config);
+        let owners = sockets.bind_owners();
         let door = Door::open(&sockets.clients, Who::Client)?;
         let daemon = Daemon::start(config, global.overrides(at), Role::Serve)?;
-        let mut doors: Vec<_> = sockets.open_owners(&daemon).into_iter().collect();
+        let mut doors: Vec<_> = owners.map(|door| serve_at(door, &daemon)).into_iter().collect();
         instance.announce(Some(sockets.clients.clone()))?;
         tracing::info!(socket = %sockets.clients.display(), "listening");
-        doors.push(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping())));
+        doors.push(serve_at(door, &daemon));
         until_asked_to_stop(&daemon).await?;
         tracing::info!("stopping");
         Ok::<_, anyhow::Error>(daemon.stop(closed(doors)).await)
@@ -203,7 +204,7 @@ fn stand_alone(global: &Global, rpc: &Rpc, config: Config, mut instance: Instanc
         let sockets = Sockets::of(&config);
         let daemon = Daemon::start(config, global.overrides(&rpc.at), Role::Serve)?;
         let doors = sockets.open(&daemon, &mut instance)?;
-        let mut access = Access::of(Who::Client);
+        let mut access = Access::of(Who::Stdio);
         access.keep(rpc.scopes.as_ref().map_or(Scopes::ALL, |scopes| scopes.iter().copied().collect()));
         let client = transport::serve(
             daemon.service.clone(),
@@ -244,26 +245,31 @@ impl Sockets {
 
     /// Lets others in too, where nothing stands in the way of that.
     pub fn open(&self, daemon: &Daemon, instance: &mut Instance) -> anyhow::Result<Vec<JoinHandle<()>>> {
-        let mut doors: Vec<_> = self.open_owners(daemon).into_iter().collect();
+        let mut doors: Vec<_> = self.bind_owners().map(|door| serve_at(door, daemon)).into_iter().collect();
         match Door::open(&self.clients, Who::Client) {
             Ok(door) => {
                 instance.announce(Some(self.clients.clone()))?;
-                doors.push(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping())));
+                doors.push(serve_at(door, daemon));
             }
             Err(error) => tracing::warn!("no socket for others: {error}"),
         }
         Ok(doors)
     }
 
-    fn open_owners(&self, daemon: &Daemon) -> Option<JoinHandle<()>> {
+    /// Before that of clients, so that no command of the owner's finds only that one.
+    fn bind_owners(&self) -> Option<Door> {
         match Door::open(&self.owners, Who::Owner) {
-            Ok(door) => Some(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping()))),
+            Ok(door) => Some(door),
             Err(error) => {
                 tracing::warn!("commands of imsgd may do no more than server.scopes allows: {error}");
                 None
             }
         }
     }
+}
+
+fn serve_at(door: Door, daemon: &Daemon) -> JoinHandle<()> {
+    tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping()))
 }
 
 /// Waits until nobody is served any more.

@@ -66,6 +66,12 @@ impl Stage {
         Ok(Client::new(stream.try_clone()?, stream))
     }
 
+    /// Where the owner's commands are served.
+    pub fn connect_as_owner(&self) -> Result<Client> {
+        let stream = UnixStream::connect(self.folder.join("state/owner.sock")).context("the daemon is gone")?;
+        Ok(Client::new(stream.try_clone()?, stream))
+    }
+
     /// Looks again and again, until there is something or patience ends.
     fn until<T>(&mut self, what: &str, mut look: impl FnMut(&mut Stage) -> Result<Option<T>>) -> Result<T> {
         let began = Instant::now();

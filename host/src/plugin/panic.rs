@@ -86,6 +86,11 @@ fn is_place(place: &str) -> bool {
     is_file && is_number(line) && is_number(column)
 }
 
+/// `text` without what it may quote of a message, a configuration or a person.
+pub fn without_what_is_quoted(text: &str) -> String {
+    own_words(text, false)
+}
+
 /// On one line, the place and of the message the author's own words. Only the place where words of `readable` remain.
 fn told(panic: &Panic, readable: &[&str]) -> String {
     let place = &panic.place;

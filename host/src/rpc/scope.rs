@@ -7,7 +7,7 @@ use super::param::Param;
 use super::params::Params;
 use super::wire::scope::ConnectionScopes;
 use super::{Answer, answer};
-use crate::config::{Config, Scope, Scopes};
+use crate::config::{Config, Peer, Scope, Scopes};
 
 /// The method with which a connection gives scopes up.
 pub const METHOD: &str = "connection.scopes";
@@ -30,30 +30,49 @@ impl RpcError {
 pub enum Who {
     /// The owner of the Mac, at a command of this program.
     Owner,
-    /// Any other program: may do what the configuration says now.
+    /// Any other program, over the socket.
     Client,
+    /// Whoever started us to be served on stdio.
+    Stdio,
 }
 
 /// What a connection may do.
 #[derive(Clone, Debug)]
 pub struct Access {
     who: Who,
+    /// Which of `server.peers` let it in.
+    peer: Option<Peer>,
     /// What it has not given up.
     kept: Scopes,
 }
 
 impl Access {
     pub fn of(who: Who) -> Access {
-        Access { who, kept: Scopes::ALL }
+        Access { who, peer: None, kept: Scopes::ALL }
+    }
+
+    pub fn of_peer(who: Who, peer: Option<Peer>) -> Access {
+        Access { peer, ..Access::of(who) }
     }
 
     /// By the configuration as it is now, so that a scope that is taken away is gone at once.
     pub fn scopes(&self, config: &Config) -> Scopes {
         let granted = match self.who {
             Who::Owner => Scopes::ALL,
-            Who::Client => config.server.scopes.iter().copied().collect(),
+            Who::Stdio => of_all(config),
+            Who::Client if config.server.peers.is_empty() => of_all(config),
+            Who::Client => self.listed(config).map_or(Scopes::NONE, |peer| match &peer.scopes {
+                Some(scopes) => scopes.iter().copied().collect(),
+                None => of_all(config),
+            }),
         };
         granted.and(self.kept)
+    }
+
+    /// The entry that let it in, as the configuration has it now.
+    fn listed<'a>(&self, config: &'a Config) -> Option<&'a Peer> {
+        let own = self.peer.as_ref()?;
+        config.server.peers.iter().find(|peer| peer.is_same_program(own))
     }
 
     /// May it call this method? One that nobody knows is answered as such.
@@ -65,6 +84,10 @@ impl Access {
         }
         let way = match self.kept.has(needed) {
             false => "This connection gave it up, or was opened without it (`imsgd rpc --scopes`).",
+            true if self.who == Who::Client && !config.server.peers.is_empty() => {
+                "The owner of this Mac may add it to this program's entry in server.peers; who was connected before \
+                 it had one has to connect again."
+            }
             true => {
                 "The owner of this Mac may add it to server.scopes in the configuration, or use the command of imsgd \
                  for it."
@@ -89,6 +112,10 @@ impl Access {
         }
         answer(&ConnectionScopes { ok: true, scopes: self.scopes(config).names() })
     }
+}
+
+fn of_all(config: &Config) -> Scopes {
+    config.server.scopes.iter().copied().collect()
 }
 
 #[cfg(test)]

@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::is_set;
+use super::peer::{self, Refused};
 use crate::rpc::Service;
+use crate::rpc::error::RpcError;
 use crate::rpc::scope::{Access, Who};
 
 /// How often it is looked whether the path is still ours, where no file event tells sooner.
@@ -19,6 +23,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Commands of the owner at the same time.
 const OWNERS: usize = 32;
+
+/// How long somebody who is turned away may take to go.
+const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(1);
 
 /// The system's room for a socket's path, without its final zero: 104 bytes on macOS, 108 on Linux.
 const PATH_BYTES: usize = 103;
@@ -95,16 +102,16 @@ impl Door {
     /// Serves clients until `stop`, then lets those that are there finish.
     pub async fn serve(mut self, service: Arc<Service>, mut stop: watch::Receiver<bool>) {
         let connections = match self.who {
-            Who::Client => service.config.load().server.max_connections,
             Who::Owner => OWNERS,
+            Who::Client | Who::Stdio => service.config.load().server.max_connections,
         };
         super::descriptors::make_room(connections);
         let places = Arc::new(Semaphore::new(connections));
         let mut clients = JoinSet::new();
         let mut lost = match self.who {
-            Who::Client => PathEvents::watch(&self.path),
             // In a folder of ours, in which state.db is written to all the time.
             Who::Owner => PathEvents { changes: None },
+            Who::Client | Who::Stdio => PathEvents::watch(&self.path),
         };
         let clients_stop = stop.clone();
         loop {
@@ -147,8 +154,8 @@ fn admit(
     clients: &mut JoinSet<()>,
 ) {
     let own_uid = rustix::process::geteuid().as_raw();
-    match stream.peer_cred() {
-        Ok(peer) if peer.uid() == own_uid => {}
+    let pid = match stream.peer_cred() {
+        Ok(peer) if peer.uid() == own_uid => peer.pid(),
         Ok(peer) => {
             tracing::warn!(uid = peer.uid(), "turned away a client of another user");
             return;
@@ -157,17 +164,37 @@ fn admit(
             tracing::warn!(%error, "turned away a client whose user is not known");
             return;
         }
-    }
+    };
     let Ok(place) = places.clone().try_acquire_owned() else {
         tracing::warn!("turned away a client: there are as many as server.max_connections allows");
         return;
     };
     let (service, stop) = (service.clone(), stop.clone());
     clients.spawn(async move {
-        let (input, output) = stream.into_split();
-        super::serve(service, Access::of(who), input, output, stop).await;
+        let config = service.config.load_full();
+        match peer::admitted(pid, who, &config.server.peers).await {
+            Ok(peer) => {
+                let (input, output) = stream.into_split();
+                super::serve(service, Access::of_peer(who, peer), input, output, stop).await;
+            }
+            Err(refused) => turn_away(stream, &refused).await,
+        }
         drop(place);
     });
+}
+
+/// Says why, and closes the connection.
+async fn turn_away(mut stream: UnixStream, refused: &Refused) {
+    tracing::warn!("turned away a client: {refused}");
+    let error = RpcError::not_permitted(refused.to_string()).to_json();
+    let line = format!("{}\n", json!({"jsonrpc": "2.0", "id": null, "error": error}));
+    let told = async {
+        stream.write_all(line.as_bytes()).await?;
+        stream.shutdown().await?;
+        // To close while there is something to read would be taken for a broken connection, and not read to its end.
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    let _ = tokio::time::timeout(TURNED_AWAY_WITHIN, told).await;
 }
 
 fn clear_stale(path: &Path) -> Result<(), Error> {
