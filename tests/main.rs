@@ -52,5 +52,6 @@ mod seeing;
 mod socket;
 mod stdio;
 mod tidy;
+mod top;
 mod updated;
 mod why;

@@ -27,6 +27,7 @@ mod send;
 mod serve;
 mod session;
 mod status;
+mod top;
 mod usage;
 mod values;
 mod waiting;
@@ -97,6 +98,7 @@ enum Command {
     /// Show what the daemon does, or what it could do
     Status(status::Status),
     Doctor(doctor::Doctor),
+    Top(top::Top),
     /// Tell what became of a message, who decided, and why
     Why(why::Why),
     #[command(flatten)]
@@ -164,6 +166,7 @@ impl Cli {
             Command::Rpc(rpc) => rpc.run(&global),
             Command::Status(status) => status.run(&global),
             Command::Doctor(doctor) => doctor.run(&global),
+            Command::Top(top) => top.run(&global),
             Command::Why(why) => why.run(&global),
             Command::Read(read) => read.run(&global),
             Command::Attachments(attachments) => attachments.run(&global),
