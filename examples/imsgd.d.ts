@@ -476,6 +476,10 @@ export interface DaemonState {
    * How many there are now.
    */
   subscriptions: number;
+  /**
+   * Each of them.
+   */
+  subscribers: Subscriber[];
   consumers: Consumer[];
   /**
    * Where the owner paused sending.
@@ -508,6 +512,19 @@ export interface ConfigState {
    * Why the file as it is now is not the one in force.
    */
   error: string | null;
+}
+/**
+ * Who hears of what is delivered, and how far behind it is.
+ */
+export interface Subscriber {
+  /**
+   * Messages that wait for it to read.
+   */
+  waiting: number;
+  /**
+   * How many may, before it is cut off: its `buffer_limit`.
+   */
+  buffer: number;
 }
 /**
  * One of them.

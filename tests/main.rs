@@ -60,5 +60,6 @@ mod socket;
 mod ssh;
 mod stdio;
 mod tidy;
+mod top;
 mod updated;
 mod why;

@@ -29,6 +29,7 @@ mod serve;
 mod session;
 mod ssh;
 mod status;
+mod top;
 mod usage;
 mod values;
 mod waiting;
@@ -103,6 +104,7 @@ enum Command {
     /// Show what the daemon does, or what it could do
     Status(status::Status),
     Doctor(doctor::Doctor),
+    Top(top::Top),
     /// Tell what became of a message, who decided, and why
     Why(why::Why),
     #[command(flatten)]
@@ -173,6 +175,7 @@ impl Cli {
             Command::SshCommand(ssh) => ssh.run(&global),
             Command::Status(status) => status.run(&global),
             Command::Doctor(doctor) => doctor.run(&global),
+            Command::Top(top) => top.run(&global),
             Command::Why(why) => why.run(&global),
             Command::Read(read) => read.run(&global),
             Command::Attachments(attachments) => attachments.run(&global),

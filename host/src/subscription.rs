@@ -289,6 +289,13 @@ impl Hub {
         inner.subscribers.len()
     }
 
+    /// How many messages wait for each, and how many may.
+    pub fn queues(&self) -> Vec<(usize, usize)> {
+        let inner = self.inner.lock();
+        let open = inner.subscribers.iter().map(|subscriber| &subscriber.queue).filter(|queue| !queue.is_closed());
+        open.map(|queue| (queue.max_capacity() - queue.capacity(), queue.max_capacity())).collect()
+    }
+
     /// The place up to which `live` has been told everything that it wants: that of the stream, where nothing waits.
     pub fn drained(&self, live: &Live) -> Option<Place> {
         let inner = self.inner.lock();

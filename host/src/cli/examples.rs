@@ -10,6 +10,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("rpc", &["imsgd rpc", "imsgd rpc --discover"]),
     ("status", &["imsgd status", "imsgd status --json"]),
     ("doctor", &["imsgd doctor"]),
+    ("top", &["imsgd top", "imsgd top --once"]),
     ("why", &["imsgd why 51"]),
     ("chats", &["imsgd chats --limit 5", "imsgd chats --unread-only --json"]),
     ("group", &["imsgd group --chat-id 7"]),

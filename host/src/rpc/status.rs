@@ -13,6 +13,7 @@ use super::wire::consumers::Consumer;
 use super::wire::plugins::Plugin;
 use super::wire::status::{
     Bridge, Capabilities, ConfigState, Contacts, Database, Engine, Lag, LagReading, OwnState, StateLost, Status,
+    Subscriber,
 };
 use super::{Answer, METHODS, Method, Service, answer, supported_methods};
 use crate::config::Scopes;
@@ -87,6 +88,12 @@ pub async fn status(service: &Service, scopes: Scopes) -> Answer {
             scopes: scopes.names(),
             head: head.map(|head| head.0),
             subscriptions: service.hub.subscriber_count(),
+            subscribers: service
+                .hub
+                .queues()
+                .into_iter()
+                .map(|(waiting, buffer)| Subscriber { waiting, buffer })
+                .collect(),
             consumers: consumers.iter().map(|report| Consumer::new(report, head)).collect(),
             sending_paused: service.switch.paused().map(Into::into),
             held: held.values().sum(),

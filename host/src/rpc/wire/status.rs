@@ -112,6 +112,8 @@ pub struct OwnState<'a> {
     pub head: Option<i64>,
     /// How many there are now.
     pub subscriptions: usize,
+    /// Each of them.
+    pub subscribers: Vec<Subscriber>,
     pub consumers: Vec<Consumer<'a>>,
     /// Where the owner paused sending.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +128,15 @@ pub struct OwnState<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub state_lost: Vec<StateLost>,
     pub plugins: Vec<Plugin<'a>>,
+}
+
+/// Who hears of what is delivered, and how far behind it is.
+#[derive(Serialize, JsonSchema)]
+pub struct Subscriber {
+    /// Messages that wait for it to read.
+    pub waiting: usize,
+    /// How many may, before it is cut off: its `buffer_limit`.
+    pub buffer: usize,
 }
 
 /// A state.db that was damaged: a new one was begun, and who was paired has to be approved again.
