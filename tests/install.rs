@@ -2,12 +2,17 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
 
+use imsgd::cli::ready::{self, Nudge};
+use imsgd::config::{Config, Overrides};
 use plist::{Dictionary, Value as Plist};
 use serde_json::Value;
 
-use crate::harness::{FRIENDS, Home};
+use crate::harness::{DEADLINE, FRIENDS, Home, TestDaemon, eventually, signal, wait_for};
 
 /// The plan for an app in the home folder.
 fn plan(home: &Home, more: &[&str]) -> Value {
@@ -313,4 +318,89 @@ fn an_uninstall_leaves_what_only_has_our_names() {
     let (removed, left) = removal(&home, &[]);
     assert_eq!(removed, [""; 0]);
     assert_eq!(left.iter().filter(|line| line.ends_with("is not ours")).count(), 3, "{left:?}");
+}
+
+/// Waits for the daemon of this home as an installation does, and tells what it was nudged to.
+fn wait(home: &Home, within: Duration, nudged: &Mutex<Vec<Nudge>>) -> anyhow::Result<u64> {
+    let overrides = Overrides { config: Some(home.path("config.toml")), ..Overrides::default() };
+    let config = Config::load(&overrides).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(ready::wait(&config, within, async |nudge| nudged.lock().unwrap().push(nudge)))
+}
+
+#[test]
+fn an_installation_waits_until_the_daemon_can_read_and_tells_how_many_messages_there_are() {
+    let home = Home::without_database(FRIENDS);
+    home.make_database(2, 30);
+    let away = home.path("away");
+    fs::create_dir(&away).unwrap();
+    // Whole at once, as it is for whom a permission is given to: the database itself comes back last.
+    let files = ["chat.db-wal", "chat.db-shm", "chat.db"].map(|name| (home.path(name), away.join(name)));
+    let files: Vec<_> = files.into_iter().filter(|(path, _)| path.exists()).collect();
+    files.iter().for_each(|(path, away)| fs::rename(path, away).unwrap());
+    let mut daemon = TestDaemon::start_without_waiting(home);
+    daemon.wait_until_listening();
+    let nudged = Mutex::new(Vec::new());
+    let told = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| wait(&daemon, DEADLINE, &nudged));
+        eventually("the owner is told", || nudged.lock().unwrap().first().map(|nudge| assert_eq!(*nudge, Nudge::Tell)));
+        assert!(!waiting.is_finished());
+        files.iter().for_each(|(path, away)| fs::rename(away, path).unwrap());
+        waiting.join().unwrap().unwrap()
+    });
+    assert_eq!(daemon.connect().ok("messages.stats", serde_json::json!({}))["total_messages"], told);
+    assert!(told > 0);
+    // And once it can, nobody is told anything.
+    let nudged = Mutex::new(Vec::new());
+    assert_eq!(wait(&daemon, Duration::ZERO, &nudged).unwrap(), told);
+    assert!(nudged.lock().unwrap().is_empty());
+}
+
+#[test]
+fn an_installation_does_not_wait_for_ever() {
+    let mut daemon = TestDaemon::start_without_waiting(Home::without_database(FRIENDS));
+    daemon.wait_until_listening();
+    let error = wait(&daemon, Duration::ZERO, &Mutex::default()).unwrap_err().to_string();
+    assert!(error.contains("chat.db") && error.contains("`imsgd install` waits again"), "{error}");
+    daemon.terminate();
+    let error = wait(&daemon, Duration::ZERO, &Mutex::default()).unwrap_err().to_string();
+    assert!(error.contains("nobody answers on "), "{error}");
+}
+
+#[test]
+fn the_log_of_a_daemon_stays_within_bounds_across_restarts() {
+    const BYTES: usize = 300;
+    let home = Home::new(FRIENDS);
+    let log = home.path("Library/Logs/imsgd/imsgd.log");
+    for _ in 0..6 {
+        let mut command = home.command(&["serve", "--log-file", log.to_str().unwrap(), "--log-bytes", "300"]);
+        let stderr = fs::File::create(home.path("stderr")).unwrap();
+        let mut child = command.stdout(std::process::Stdio::null()).stderr(stderr).spawn().unwrap();
+        eventually("imsgd listens", || UnixStream::connect(home.socket()).ok());
+        // Each line is of somebody who takes the socket away.
+        for _ in 0..5 {
+            fs::remove_file(home.socket()).unwrap();
+            eventually("the socket is back", || UnixStream::connect(home.socket()).ok());
+        }
+        signal(&child, rustix::process::Signal::TERM);
+        assert!(wait_for(&mut child, "imsgd serve").success());
+        assert_eq!(fs::read_to_string(home.path("stderr")).unwrap(), "");
+    }
+    let files: Vec<String> = fs::read_dir(log.parent().unwrap())
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    assert_eq!(files.len(), 5);
+    assert!(files.iter().all(|file| file.len() <= BYTES || file.lines().count() == 1), "{files:?}");
+    assert!(fs::read_to_string(&log).unwrap().ends_with("stopping\n"));
+}
+
+#[test]
+fn a_daemon_that_does_not_start_says_why_in_its_log() {
+    let home = Home::new("nonsense = true\n");
+    let log = home.path("imsgd.log");
+    let refused = home.run(&["serve", "--log-file", log.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stderr.contains("nonsense"), "{refused:?}");
+    assert!(fs::read_to_string(&log).unwrap().contains("nonsense"));
 }

@@ -24,6 +24,7 @@ mod plugin;
 mod policy;
 mod react;
 mod read;
+pub mod ready;
 mod send;
 mod serve;
 mod session;

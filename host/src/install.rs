@@ -83,7 +83,7 @@ pub fn plan(facts: &Facts, found: &Found) -> Vec<Planned> {
         (Step::Write { path: entitlements.clone(), bytes: plists::entitlements(), mode: 0o644 }, has_app),
         (Step::Sign { app: made.clone(), entitlements, signer: facts.signer.clone() }, has_app),
         (Step::Stop { user: facts.user }, is_running),
-        (Step::Replace { made, at: facts.app.clone(), aside: stage.join("before.app") }, has_app),
+        (Step::Replace { made, at: facts.app.clone() }, has_app),
         (folder(&names::logs(&facts.home), 0o700), found.has_logs),
         (Step::Write { path: agent.clone(), bytes: agent_bytes, mode: 0o644 }, has_agent),
         (Step::Start { user: facts.user, agent }, is_running),

@@ -2,25 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Global, Where, client, print, say, status};
-use crate::cli::lines::text;
+use super::ready::{self, Nudge};
+use super::{Global, Where, print, say, session};
 use crate::config::{Choice, Config};
+use crate::daemon::Role;
 use crate::install::carry_out::{self, Owner};
 use crate::install::step::{self, Planned};
 use crate::install::{self, Facts, Found, Removal, Signer, names};
-
-/// How often the daemon is asked whether it can read now. macOS tells nobody.
-const LOOK: Duration = Duration::from_millis(500);
-
-/// macOS gives a permission to a process when it starts: one that waits for it is started anew.
-const RESTART: Duration = Duration::from_secs(10);
 
 /// Make an app of this program, sign it, and let launchd run it from now on
 #[derive(Args)]
@@ -87,6 +83,7 @@ impl Install {
         until_interrupted(async {
             let found = ask_the_system(found, &facts).await;
             at_the_screen().await?;
+            nobody_else_serves(&config, &found)?;
             let plan = install::plan(&facts, &found);
             let mut owner = AtTerminal { config, user: facts.user, is_json: global.json };
             carry_out::carry_out(&plan, &facts.home, &mut owner).await
@@ -178,13 +175,26 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 /// What was begun and is dropped cleans up after itself.
 fn until_interrupted(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
     runtime()?.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
         tokio::select! {
-            done = work => done.map(|()| ExitCode::SUCCESS),
-            _ = tokio::signal::ctrl_c() => {
-                bail!("interrupted; start it again to go on, what is done already is left as it is")
-            }
+            done = work => return done.map(|()| ExitCode::SUCCESS),
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
+        bail!("interrupted; start it again to go on, what is done already is left as it is")
     })
+}
+
+/// A daemon that somebody started by hand would keep the agent's from starting, and answer in its place.
+fn nobody_else_serves(config: &Config, found: &Found) -> anyhow::Result<()> {
+    if !found.is_loaded
+        && let Err(holder) = session::claim(config, Role::Errand)?
+    {
+        bail!("imsgd (process {}) already serves this database; stop it first: kill {}", holder.pid, holder.pid);
+    }
+    Ok(())
 }
 
 /// What only launchd and the keychain know, where they are.
@@ -251,56 +261,22 @@ impl Owner for AtTerminal {
 
     async fn grants(&mut self, program: &Path, within: Duration) -> anyhow::Result<()> {
         let user = self.user;
-        let ready = wait_until_ready(&self.config, within, async |is_first| {
-            if is_first {
+        let nudge = async |nudge| match nudge {
+            Nudge::Tell => {
                 say(&format!(
                     "Allow imsgd in System Settings, Privacy & Security, Full Disk Access. Where it is not in the \
                      list, add it with +: {}",
                     program.display()
                 ));
                 let _ = carry_out::ask(&step::pane()).await;
-            } else {
-                let _ = carry_out::ask(&step::restart(user)).await;
             }
-        });
-        let messages = ready.await?;
+            Nudge::Restart => drop(carry_out::ask(&step::restart(user)).await),
+        };
+        let messages = ready::wait(&self.config, within, nudge).await?;
         match self.is_json {
             true => print(&format!("{}\n", json!({"ready": true, "messages": messages}))),
             false => print(&format!("imsgd runs, and reads {messages} messages.\n")),
         }
         Ok(())
-    }
-}
-
-/// Asks the daemon until it can read the messages, and then how many there are. Its permission counts, not ours.
-/// `nudge` is called when it turns out that it cannot, and from time to time until it can.
-async fn wait_until_ready(config: &Config, within: Duration, mut nudge: impl AsyncFnMut(bool)) -> anyhow::Result<u64> {
-    let began = Instant::now();
-    let mut nudged: Option<Instant> = None;
-    loop {
-        let answer = client::connect(config).map(status::ask);
-        let problem = match answer {
-            Some(Ok(answer)) if answer["database"]["ready"] == true => {
-                let stats = client::call(config, "messages.stats", &json!({}))?;
-                return Ok(stats["total_messages"].as_u64().unwrap_or_default());
-            }
-            Some(Ok(answer)) => {
-                if nudged.is_none_or(|at| at.elapsed() > RESTART) {
-                    nudge(nudged.is_none()).await;
-                    nudged = Some(Instant::now());
-                }
-                text(&answer["database"], "error").to_owned()
-            }
-            Some(Err(error)) => format!("{error:#}"),
-            None => format!("nobody answers on {}", client::socket_of(config).display()),
-        };
-        if began.elapsed() > within {
-            bail!(
-                "imsgd is installed, and could not read the messages within {} s: {problem}; `imsgd doctor` tells \
-                 more, and `imsgd install` waits again",
-                within.as_secs()
-            );
-        }
-        tokio::time::sleep(LOOK).await;
     }
 }

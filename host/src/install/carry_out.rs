@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::certificate::{self, Told};
 use super::step::{self, Planned, Step};
@@ -22,8 +23,10 @@ const ASKED: Duration = Duration::from_secs(300);
 const FREE_WITHIN: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(250);
 
-/// `launchctl` says so of what it does not have.
+/// `launchctl` ends so for what it does not have.
 const NOT_LOADED: [i32; 2] = [3, 113];
+/// And so for what is about to end.
+const ENDS: i32 = 36;
 
 /// What is told of each step as it is done, and what waits for the permission.
 pub trait Owner {
@@ -58,7 +61,7 @@ pub async fn carry_out(steps: &[Planned], home: &Path, owner: &mut impl Owner) -
 /// What was there before the steps that cannot be left half done.
 #[derive(Default)]
 struct Done {
-    /// The app, and where the one before it is.
+    /// Where the new app was made, with the one before in it now, and the app's place.
     replaced: Option<(PathBuf, PathBuf)>,
     /// The agent's file, and what was in it.
     agent: Option<(PathBuf, Vec<u8>)>,
@@ -70,9 +73,8 @@ impl Done {
     /// Puts back what was there. False where nothing had been there, or nothing was touched.
     async fn undo(self) -> anyhow::Result<bool> {
         let mut is_back = false;
-        if let Some((at, aside)) = self.replaced.filter(|(_, aside)| aside.exists()) {
-            remove(&at)?;
-            fs::rename(&aside, &at)?;
+        if let Some((made, at)) = self.replaced {
+            exchange(&made, &at)?;
             is_back = true;
         }
         if let Some((path, bytes)) = &self.agent {
@@ -101,14 +103,12 @@ async fn one(step: &Step, home: &Path, owner: &mut impl Owner, done: &mut Done) 
                 done.stopped = Some(*user);
             }
         }
-        Step::Replace { made, at, aside } => {
-            if at.exists() {
-                tell_of_another_identity(at, made, owner).await;
-                fs::rename(at, aside)?;
-            }
-            done.replaced = Some((at.clone(), aside.clone()));
-            fs::rename(made, at)?;
+        Step::Replace { made, at } if at.exists() => {
+            tell_of_another_identity(at, made, owner).await;
+            exchange(made, at)?;
+            done.replaced = Some((made.clone(), at.clone()));
         }
+        Step::Replace { made, at } => fs::rename(made, at)?,
         Step::Link { at, to } => link(at, to)?,
         Step::Start { user, agent } => {
             start(*user, agent).await?;
@@ -253,6 +253,9 @@ async fn stop(user: u32) -> anyhow::Result<bool> {
     if ended.status.code().is_some_and(|code| NOT_LOADED.contains(&code)) {
         return Ok(false);
     }
+    if ended.status.code() == Some(ENDS) {
+        return Ok(true);
+    }
     check(&argv, ended).map(|_| true)
 }
 
@@ -267,6 +270,11 @@ async fn start(user: u32, agent: &Path) -> anyhow::Result<()> {
             Err(_) => tokio::time::sleep(STEP).await,
         }
     }
+}
+
+/// Each takes the other's place, in one step: whoever looks finds one of them.
+fn exchange(one: &Path, other: &Path) -> anyhow::Result<()> {
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
 }
 
 /// Whoever looks sees the file before or this one, whole.
@@ -322,3 +330,6 @@ fn remove(path: &Path) -> anyhow::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,8 +30,8 @@ pub enum Step {
     Sign { app: PathBuf, entitlements: PathBuf, signer: Signer },
     /// Ends the agent, where it runs.
     Stop { user: u32 },
-    /// Puts what was made in its place; what was there goes aside until all is done.
-    Replace { made: PathBuf, at: PathBuf, aside: PathBuf },
+    /// Puts what was made in its place, in one step. What was there is where it was made, until all is done.
+    Replace { made: PathBuf, at: PathBuf },
     /// A name for a file.
     Link { at: PathBuf, to: PathBuf },
     /// Lets launchd run the agent, now and after each login.
@@ -69,7 +69,7 @@ impl Step {
             }
             Step::Sign { app, signer, .. } => format!("sign {} as \"{}\" and verify it", app.display(), signer.name()),
             Step::Stop { .. } => "stop the agent, where it runs".to_owned(),
-            Step::Replace { made, at, .. } => {
+            Step::Replace { made, at } => {
                 format!(
                     "put {} in the place of {}; the one before comes back if a step fails",
                     made.display(),
