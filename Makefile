@@ -9,7 +9,7 @@
 # make fuzz     ten minutes for each reader of what strangers write; needs cargo-fuzz, nightly Rust and C++
 # make man      write manual pages into $(CARGO_TARGET_DIR)/man
 # make bench    measure, and write docs/benchmarks.md and .json
-# make macos    compile and link for macOS, on Linux
+# make macos    compile and link for macOS, also on Linux
 
 # Outside the checkout, so that a fresh clone is quick.
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/imsgd
@@ -33,13 +33,14 @@ RECORDED = $(CARGO_TARGET_DIR)/recorded
 # What is compiled in plugins/ and for it has its own folder.
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
-.PHONY: demo test toolchain lint host contract policies fresh examples languages tutorial dev signing types plugins soak fuzz man bench macos
+.PHONY: demo test toolchain lint licences host contract policies fresh examples languages tutorial dev signing macos types \
+	plugins soak fuzz man bench
 .NOTPARALLEL:
 
 demo:
 	cargo run --locked -- demo
 
-test: toolchain lint host contract policies fresh examples languages tutorial dev signing
+test: toolchain lint licences host contract policies fresh examples languages tutorial dev signing macos
 	@echo "make test: everything passed"
 
 toolchain:
@@ -55,6 +56,10 @@ lint:
 	cargo clippy --locked --bins --tests --manifest-path fuzz/Cargo.toml -- -D warnings
 	$(IN_WASM) cargo clippy --locked --workspace --all-targets --manifest-path plugins/Cargo.toml -- -D warnings
 	$(IN_WASM) cargo clippy --locked --workspace --all-targets --manifest-path examples/plugins/Cargo.toml -- -D warnings
+
+# Of everything that is part of the program, and of what builds and tests it.
+licences:
+	.ci/licences
 
 host:
 	rm -rf $(RECORDED)
@@ -152,3 +157,4 @@ bench:
 
 macos:
 	.ci/macos
+

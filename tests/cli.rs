@@ -14,7 +14,7 @@ mod watch;
 
 use serde_json::{Value, json};
 
-use crate::harness::{FRIENDS, HOSTILE, Home, TestDaemon};
+use crate::harness::{FRIEND, FRIENDS, FRIENDS_AND_STRANGERS, HOSTILE, Home, STRANGER, TestDaemon, eventually};
 
 #[test]
 fn probes_find_what_they_look_for() {
@@ -54,6 +54,28 @@ fn status_shows_the_daemon() {
     let json = daemon.run(&["status", "--json"]);
     let json: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((&json["running"], &json["imsgd"]["pid"]), (&Value::from(true), &Value::from(daemon.pid())));
+}
+
+#[test]
+fn status_fits_one_screen_with_all_bundled_policies_at_work() {
+    let daemon = TestDaemon::new(FRIENDS_AND_STRANGERS);
+    let mut client = daemon.watch();
+    for number in 0..20 {
+        daemon.receive_from(FRIEND, &format!("message {number}"));
+    }
+    client.texts(20);
+    daemon.receive_from(STRANGER, "let me in");
+    let screen = eventually("it is held", || {
+        Some(daemon.run(&["status"]).stdout)
+            .filter(|screen| screen.contains("20 delivered") && screen.contains("1 held"))
+    });
+    assert!(screen.lines().count() <= 24, "{screen}");
+    // A path may be long, and is not cut.
+    let is_long = |line: &&str| line.chars().count() > 80 && !line.contains('/');
+    assert_eq!(screen.lines().find(is_long), None, "{screen}");
+    for words in ["subscriptions  1, and 0 consumers", "  allowlist  ready    21 calls, 0 failed, 0 held  p50 "] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
 }
 
 #[test]

@@ -44,7 +44,11 @@ fn each_plugin_shows_its_version_calls_failures_times_memory_and_what_it_holds()
     for command in ["plugin list", "status"] {
         let said = daemon.run(&command.split(' ').collect::<Vec<_>>()).stdout;
         let row = said.lines().find(|line| line.trim_start().starts_with("hostile")).unwrap();
-        for word in ["since 20", "1 failed, 1 held", "p50 ", "p99 ", " KiB"] {
+        for word in ["1 failed, 1 held", "p50 ", "p99 "] {
+            assert!(row.contains(word), "{command}, {word}: {row}");
+        }
+        // One screen has no room for these.
+        for word in ["since 20", " KiB"].iter().filter(|_| command == "plugin list") {
             assert!(row.contains(word), "{command}, {word}: {row}");
         }
     }

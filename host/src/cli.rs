@@ -9,6 +9,7 @@ mod config;
 mod consumers;
 mod content;
 mod doctor;
+mod examples;
 mod failure;
 mod held;
 mod help;
@@ -27,6 +28,7 @@ pub mod ready;
 mod send;
 mod serve;
 mod session;
+mod ssh;
 mod status;
 mod usage;
 mod values;
@@ -42,7 +44,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, choice};
 use crate::log::Bounded;
 use crate::{demo, sim};
 
@@ -64,6 +66,9 @@ struct Global {
     /// Use this configuration file
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Use the configuration, state and daemon of this account
+    #[arg(long, global = true, value_name = "NAME", value_parser = choice::account_name)]
+    account: Option<String>,
     /// Print JSON lines on stdout
     #[arg(long, short = 'j', global = true, visible_alias = "json-output", alias = "jsonOutput")]
     json: bool,
@@ -95,6 +100,7 @@ enum Command {
     Serve(serve::Serve),
     /// Serve one client on stdin and stdout, through the running daemon where there is one
     Rpc(serve::Rpc),
+    SshCommand(ssh::SshCommand),
     /// Show what the daemon does, or what it could do
     Status(status::Status),
     Doctor(doctor::Doctor),
@@ -165,6 +171,7 @@ impl Cli {
         match command {
             Command::Serve(serve) => serve.run(&global),
             Command::Rpc(rpc) => rpc.run(&global),
+            Command::SshCommand(ssh) => ssh.run(&global),
             Command::Status(status) => status.run(&global),
             Command::Doctor(doctor) => doctor.run(&global),
             Command::Why(why) => why.run(&global),
@@ -195,7 +202,8 @@ impl Cli {
 
 impl Global {
     fn overrides(&self, at: &Where) -> Overrides {
-        Overrides { config: self.config.clone(), db: at.db.clone(), socket: at.socket.clone() }
+        let (config, account) = (self.config.clone(), self.account.clone());
+        Overrides { config, account, db: at.db.clone(), socket: at.socket.clone() }
     }
 
     /// Of the configuration file, which may be wrong.

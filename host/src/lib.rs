@@ -9,8 +9,8 @@
 //! Modules in the order in which a message meets them. What is deliberately absent:
 //!
 //! - `message`, `decode` and `policy` know no tokio, SQL or WebAssembly.
-//! - Only `chatdb` opens chat.db, always read-only, and only `contacts` opens address books, likewise. `sim` writes, but
-//!   only databases that it made.
+//! - Only `chatdb` opens chat.db, always read-only; likewise only `contacts` opens address books, and only `doctor`
+//!   TCC.db. `sim` writes, but only databases that it made.
 //! - Only `rpc::wire`, `config` and `author::cases` are serialized by derive; inner types promise nothing to clients.
 //! - Only `plugin` knows wasmtime, and it loads no native code from files.
 //! - Only `process` starts processes while serving; `author` starts cargo, `sim` what it simulates.
@@ -49,6 +49,7 @@ pub mod process;
 
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod install;
 pub mod log;
 

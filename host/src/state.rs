@@ -9,9 +9,11 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
 mod damage;
+mod look;
 mod stores;
 
 pub use damage::{Lost, lost, met, notice, open, problem};
+pub use look::{Look, look};
 pub use stores::{Stores, stores};
 
 use crate::consumers::record as consumers;

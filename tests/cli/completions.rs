@@ -112,3 +112,16 @@ fn each_command_has_a_manual_page() {
     let refused = home.run_bare(&["man", "--out", "/dev/null/man"]);
     assert!(refused.status.code() == Some(1) && refused.stderr.contains("could not write manual pages"), "{refused:?}");
 }
+
+#[test]
+fn every_command_has_a_manual_page_with_an_example() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = Command::new(env!("CARGO_BIN_EXE_imsgd")).arg("man").arg("--out").arg(folder.path()).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    let page = |name: &str| std::fs::read_to_string(folder.path().join(format!("{name}.1"))).unwrap();
+    assert!(page("imsgd").contains("imsgd\\-send(1)"), "{}", page("imsgd"));
+    let send = page("imsgd-send");
+    assert!(send.contains(".SH EXAMPLES\n.nf\nimsgd send \\-\\-to +15551234567"), "{send}");
+    assert!(page("imsgd-plugin-build").contains(".SH EXAMPLES") && !send.contains("EXTRA"));
+    assert!(!folder.path().join("imsgd-help.1").exists() && !folder.path().join("imsgd-send-rich.1").exists());
+}

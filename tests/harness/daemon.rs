@@ -34,15 +34,26 @@ impl TestDaemon {
 
     /// Starts through a program that becomes it, which these words begin.
     pub fn start_through(home: Home, words: &[&str]) -> TestDaemon {
+        let mut daemon = TestDaemon::spawn_through(home, words);
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    /// The same, for one that cannot read its database.
+    pub fn start_through_without_database(home: Home, words: &[&str]) -> TestDaemon {
+        let mut daemon = TestDaemon::spawn_through(home, words);
+        daemon.wait_until_listening();
+        daemon
+    }
+
+    fn spawn_through(home: Home, words: &[&str]) -> TestDaemon {
         let command = home.command(&["serve"]);
         let mut through = std::process::Command::new(words[0]);
         through.args(&words[1..]).arg(command.get_program()).args(command.get_args());
         through.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         through.current_dir(home.path("")).stdin(std::process::Stdio::null());
         let child = spawn_command(&home, &mut through);
-        let mut daemon = TestDaemon { home, child };
-        daemon.wait_until_ready();
-        daemon
+        TestDaemon { home, child }
     }
 
     /// Listens, has its policies in force and its place in the database.

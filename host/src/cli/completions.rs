@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::builder::Resettable;
 use clap::{Arg, Args, Command};
 use clap_complete::Shell;
 
@@ -58,21 +59,42 @@ impl Completions {
 
 impl Man {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let command = usage::command();
+        let mut command = usage::command();
         match self.out {
             None => {
-                let mut page = Vec::new();
-                clap_mangen::Man::new(command).render(&mut page)?;
-                let _ = io::stdout().write_all(&page);
+                let _ = io::stdout().write_all(&page(&command)?);
             }
             Some(folder) => {
-                let not_written = || format!("could not write manual pages into {}", folder.display());
-                std::fs::create_dir_all(&folder).with_context(not_written)?;
-                clap_mangen::generate_to(command, &folder).with_context(not_written)?;
+                std::fs::create_dir_all(&folder)
+                    .with_context(|| format!("could not write manual pages into {}", folder.display()))?;
+                command.build();
+                pages(&command, &folder)?;
             }
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn pages(command: &Command, folder: &Path) -> anyhow::Result<()> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let file = folder.join(format!("{name}.1"));
+    std::fs::write(&file, page(command)?).with_context(|| format!("could not write {}", file.display()))?;
+    let mut shown = command.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help");
+    shown.try_for_each(|subcommand| pages(subcommand, folder))
+}
+
+/// One page. Examples are a section of their own, as in pages that people write.
+fn page(command: &Command) -> anyhow::Result<Vec<u8>> {
+    let examples = command.get_after_help().map(ToString::to_string);
+    let page = clap_mangen::Man::new(command.clone().after_help(Resettable::Reset));
+    let mut out = Vec::new();
+    page.render(&mut out)?;
+    if let Some(examples) = examples {
+        let lines = examples.lines().skip(1).map(|line| line.trim().replace('\\', "\\e").replace('-', "\\-"));
+        let lines: Vec<String> = lines.collect();
+        write!(out, ".SH EXAMPLES\n.nf\n{}\n.fi\n", lines.join("\n"))?;
+    }
+    Ok(out)
 }
 
 /// What help shows: no commands that can only be refused, and no help on help.

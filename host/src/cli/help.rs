@@ -11,7 +11,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Write", &["send", "react", "outbox"]),
     ("Decide who gets through", &["pairing", "held", "why", "journal", "plugin", "policy", "config"]),
     ("People", &["account", "whois", "nickname"]),
-    ("And more", &["consumers", "completions", "sim", "uninstall", "help"]),
+    ("And more", &["consumers", "ssh-command", "completions", "sim", "uninstall", "help"]),
 ];
 
 /// Gives the root command its help.

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::ready::{self, Nudge};
 use super::{Global, Where, print, say, session};
-use crate::config::Config;
+use crate::config::{Choice, Config};
 use crate::daemon::Role;
 use crate::install::carry_out::{self, Owner};
 use crate::install::step::{self, Planned};
@@ -95,7 +95,8 @@ impl Install {
         let folder = self.to.as_deref().map_or_else(|| Ok(install::usual_folder(&home)), std::path::absolute)?;
         let app = folder.join(names::APP);
         let source = std::env::current_exe().and_then(std::fs::canonicalize).context("where this program is")?;
-        let named = global.config.clone().or_else(|| std::env::var_os(crate::config::CONFIG_VARIABLE).map(Into::into));
+        let choice = Choice::of(&global.overrides(&self.at))?;
+        let named = (choice != Choice::Usual).then(|| choice.path()).transpose()?;
         let absolute = |path: Option<PathBuf>| path.map(std::path::absolute).transpose();
         Ok(Facts {
             user: rustix::process::getuid().as_raw(),

@@ -8,18 +8,18 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::look::{self, NAME, paint};
-use super::{Global, Where, client, outbox, plugin, print};
+use super::{Global, Where, client, outbox, print};
 use crate::chatdb::ChatDb;
 use crate::cli::lines::text;
 use crate::config::Config;
-use crate::lag;
+use crate::doctor;
 
-const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub struct Status {
     #[command(flatten)]
-    at: Where,
+    pub at: Where,
 }
 
 impl Status {
@@ -109,65 +109,97 @@ fn database(config: &Config) -> Value {
     }
 }
 
-/// The three kinds of lag on one line: each of the last message, and the largest of the last hour.
-pub(super) fn lag_line(lag: &Value) -> String {
-    let kind = |key: &str, name: &str| {
-        let of = |which: &str| lag[key][which].as_u64().map(|us| lag::words(Duration::from_micros(us)));
-        match (of("last_us"), of("largest_us")) {
-            (Some(last), Some(largest)) => format!("{name} {last} (at most {largest})"),
-            (Some(last), None) => format!("{name} {last}"),
-            _ => format!("{name} not measured yet"),
-        }
-    };
-    [kind("messages", "Messages"), kind("imsgd", "imsgd"), kind("subscribers", "subscribers")].join(", ")
-}
-
 fn screen(answer: &Option<Value>, config: &Config, problem: Option<&str>) -> String {
     let mut out = title();
-    let mut line = |name: &str, text: String| out.push_str(&format!("{name:14} {text}\n"));
+    let mut line = |name: &str, text: &str| out.push_str(&wrapped(name, text));
     let of_database = answer.as_ref().map_or_else(|| database(config), |answer| answer["database"].clone());
     let path = text(&of_database, "path");
     match of_database["ready"] == true {
-        true => line("database", format!("{path} (readable)")),
-        false => line("database", format!("{path}: {}", text(&of_database, "error"))),
+        true => line("database", &format!("{path} (readable)")),
+        false => line("database", &format!("{path}: {}", text(&of_database, "error"))),
     }
     let Some(answer) = answer else {
         let text = problem.map(|problem| format!("runs, but gave no status: {problem}"));
-        line("daemon", text.unwrap_or_else(|| "not running; start it with `imsgd serve`".to_owned()));
+        line("daemon", &text.unwrap_or_else(|| "not running; start it with `imsgd serve`".to_owned()));
         return out;
     };
     let own = &answer["imsgd"];
-    line("daemon", format!("running, process {}", own["pid"]));
-    line("socket", client::socket_of(config).display().to_string());
-    line("configuration", text(&own["config"], "path").to_owned());
+    line("daemon", &format!("running, process {}", own["pid"]));
+    line("socket", &client::socket_of(config).display().to_string());
+    line("configuration", text(&own["config"], "path"));
     if let Some(error) = own["config"]["error"].as_str() {
-        line("", format!("refused, the one before is in force: {error}"));
+        line("", &format!("refused, the one before is in force: {error}"));
     }
-    match answer["contacts"]["error"].as_str() {
-        Some(problem) => line("contacts", problem.to_owned()),
-        None => line("contacts", "readable".to_owned()),
-    }
-    line("subscriptions", own["subscriptions"].to_string());
-    let verdicts = own["verdicts"].as_object().cloned().unwrap_or_default();
-    let mut counts: Vec<String> = verdicts.iter().map(|(name, count)| format!("{count} {name}")).collect();
-    counts.sort_unstable();
-    line("judged", if counts.is_empty() { "nothing yet".to_owned() } else { counts.join(", ") });
+    line("contacts", answer["contacts"]["error"].as_str().unwrap_or("readable"));
+    let names = own["consumers"].as_array().map_or(0, Vec::len);
+    line("subscriptions", &format!("{}, and {names} consumers with a kept place", own["subscriptions"]));
+    line("judged", &judged(own));
+    line("held", &own["held"].to_string());
     if let Some(paused) = outbox::paused(&own["sending_paused"]) {
-        line("sending", format!("{paused}; `imsgd outbox resume` ends that"));
+        line("sending", &format!("{paused}; `imsgd outbox resume` ends that"));
     }
-    line("held", own["held"].to_string());
-    line("lag", lag_line(&own["lag"]));
-    line("", text(&own["lag"], "sentence").to_owned());
+    line("lag", &doctor::readings(&own["lag"]));
+    line("", text(&own["lag"], "sentence"));
     if let Some(error) = own["last_error"].as_str() {
-        line("problem", error.to_owned());
+        line("problem", error);
     }
     for lost in own["state_lost"].as_array().into_iter().flatten() {
         let (path, reason) = (text(lost, "path"), text(lost, "reason"));
-        line("state lost", format!("{path} was damaged ({reason}): who was paired has to be approved again"));
+        line("state lost", &format!("{path} was damaged ({reason}): who was paired has to be approved again"));
     }
     out.push_str("plugins\n");
-    for row in plugin::table(own).lines() {
-        out.push_str(&format!("  {row}\n"));
+    out.push_str(&plugins(own));
+    out
+}
+
+/// How often each verdict was given since the start.
+pub(super) fn judged(own: &Value) -> String {
+    let verdicts = own["verdicts"].as_object().cloned().unwrap_or_default();
+    let mut counts: Vec<String> = verdicts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    counts.sort_unstable();
+    if counts.is_empty() { "nothing yet".to_owned() } else { counts.join(", ") }
+}
+
+/// Of a terminal, and of the names before what is said.
+const COLUMNS: usize = 80;
+const NAME_COLUMNS: usize = 15;
+
+/// A named line, with what does not fit below it. What has no blanks stays whole, so that a path can be copied.
+fn wrapped(name: &str, text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last().map_or(0, |line| look::width(line));
+        match lines.last_mut() {
+            Some(last) if line == 0 => last.push_str(word),
+            Some(last) if NAME_COLUMNS + line + 1 + look::width(word) <= COLUMNS => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    let names = std::iter::once(name).chain(std::iter::repeat(""));
+    names.zip(&lines).map(|(name, line)| format!("{}{line}\n", look::padded(name, NAME_COLUMNS))).collect()
+}
+
+/// A line for each, and what is wrong with it; `imsgd plugin list` tells more.
+fn plugins(own: &Value) -> String {
+    let plugins = own["plugins"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let columns = plugins.iter().map(|plugin| look::width(text(plugin, "name"))).max().unwrap_or(0);
+    let mut out = String::new();
+    for plugin in plugins {
+        let name = look::padded(text(plugin, "name"), columns);
+        let counts = format!("{} calls, {} failed, {} held", plugin["calls"], plugin["failures"], plugin["held"]);
+        let times = match (plugin["p50_us"].as_u64(), plugin["p99_us"].as_u64()) {
+            (Some(half), Some(most)) => format!("  p50 {half} µs, p99 {most} µs"),
+            _ => String::new(),
+        };
+        out.push_str(&format!("  {name}  {:7}  {counts}{times}\n", text(plugin, "state")));
+        for key in ["broken", "refused", "last_failure"] {
+            if let Some(problem) = plugin[key].as_str() {
+                out.push_str(&wrapped("", &format!("{}: {problem}", key.replace('_', " "))));
+            }
+        }
     }
     out
 }

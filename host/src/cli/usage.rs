@@ -9,7 +9,7 @@ use clap::{Command, CommandFactory, FromArgMatches};
 use serde_json::json;
 
 use super::look::{self, WRONG, paint};
-use super::{Cli, help, print};
+use super::{Cli, examples, help, print};
 
 /// Options whose value is a text, which may begin with a dash.
 const TEXTS: [&str; 2] = ["--text", "--query"];
@@ -28,7 +28,7 @@ pub enum Instead {
 
 /// All that may stand on a command line.
 pub fn command() -> Command {
-    help::grouped(Cli::command())
+    help::grouped(examples::shown(Cli::command()))
 }
 
 /// The command to run, or what to do instead.

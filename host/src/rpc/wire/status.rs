@@ -21,7 +21,7 @@ pub struct Status<'a> {
     pub database: Database,
     pub bridge: Bridge,
     pub contacts: Contacts,
-    /// What can be called now.
+    /// What this connection can call now.
     pub methods: Vec<&'static str>,
     /// What is known, also what can only be refused.
     pub supported_methods: Vec<&'static str>,
@@ -101,8 +101,13 @@ pub struct Engine {
 #[schemars(rename = "DaemonState")]
 pub struct OwnState<'a> {
     pub pid: u32,
+    /// The program that runs: the one that needs the permissions. Left out where the system does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executable: Option<String>,
     pub config: ConfigState,
     pub state_dir: String,
+    /// Of `read`, `send` and `policy`, those that this connection has.
+    pub scopes: Vec<&'static str>,
     /// The newest row that has been judged. Nothing before the first look.
     pub head: Option<i64>,
     /// How many there are now.

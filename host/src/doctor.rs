@@ -1,0 +1,276 @@
+//! What is wrong, how it is known, and what to do about it: the findings of `imsgd doctor`.
+//!
+//! Each finding has an id that never changes, and is there each time: what could not be looked at is `unknown` with the
+//! reason, never `ok`. Nothing here writes, and nothing asks macOS for what it would have to ask its owner for.
+
+mod daemon;
+mod database;
+mod launchd;
+mod messages;
+mod outbox;
+mod permission;
+mod plugins;
+mod signature;
+mod state;
+mod system;
+mod tcc;
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+pub use daemon::Daemon;
+pub use database::readings;
+pub use system::System;
+
+use crate::config::Config;
+use launchd::Job;
+use signature::Signature;
+
+/// The label of the launchd job, and the identifier of the app.
+pub use crate::install::names::LABEL;
+
+/// Opens the list of who has Full Disk Access.
+const FULL_DISK_PANE: &str = "open \"x-apple.systempreferences:com.apple.preference.security?Privacy_AllFiles\"";
+
+/// Opens the list of who may control which program.
+const AUTOMATION_PANE: &str = "open \"x-apple.systempreferences:com.apple.preference.security?Privacy_Automation\"";
+
+/// How bad it is. Later is worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Ok,
+    /// Worth knowing, nothing to mend.
+    Note,
+    /// Could not be looked at.
+    Unknown,
+    /// Works for now, or in part.
+    Warning,
+    /// Messages do not arrive, are not sent, or are not judged.
+    Error,
+}
+
+impl Severity {
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Ok => "ok",
+            Severity::Note => "note",
+            Severity::Unknown => "unknown",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// One of [`KINDS`].
+    pub id: &'static str,
+    pub severity: Severity,
+    /// One sentence.
+    pub what: String,
+    /// What it is known from.
+    pub evidence: Vec<String>,
+    /// The exact command or step.
+    pub next: Option<String>,
+    /// Can only be mended where the Mac's screen is seen.
+    pub at_screen: bool,
+}
+
+impl Finding {
+    fn new(id: &'static str, severity: Severity, what: impl Into<String>) -> Finding {
+        let (evidence, next, at_screen) = Default::default();
+        Finding { id, severity, what: what.into(), evidence, next, at_screen }
+    }
+
+    fn ok(id: &'static str, what: impl Into<String>) -> Finding {
+        Finding::new(id, Severity::Ok, what)
+    }
+
+    fn note(id: &'static str, what: impl Into<String>) -> Finding {
+        Finding::new(id, Severity::Note, what)
+    }
+
+    fn warning(id: &'static str, what: impl Into<String>) -> Finding {
+        Finding::new(id, Severity::Warning, what)
+    }
+
+    fn error(id: &'static str, what: impl Into<String>) -> Finding {
+        Finding::new(id, Severity::Error, what)
+    }
+
+    fn unknown(id: &'static str, because: impl std::fmt::Display) -> Finding {
+        Finding::new(id, Severity::Unknown, format!("could not be checked, because {because}"))
+    }
+
+    fn seen(mut self, evidence: impl Into<String>) -> Finding {
+        self.evidence.push(evidence.into());
+        self
+    }
+
+    fn next(mut self, next: impl Into<String>) -> Finding {
+        self.next = Some(next.into());
+        self
+    }
+
+    fn at_screen(mut self) -> Finding {
+        self.at_screen = true;
+        self
+    }
+
+    /// `next` is left out where there is nothing to do.
+    pub fn to_json(&self) -> Value {
+        let Finding { id, severity, what, evidence, next, at_screen } = self;
+        let mut object = json!({"id": id, "severity": severity.name(), "what": what, "evidence": evidence});
+        if let Some(next) = next {
+            object["next"] = next.as_str().into();
+        }
+        object["at_screen"] = (*at_screen).into();
+        object
+    }
+}
+
+/// Every finding and what it looks at, in the order in which a cause comes before what it causes.
+pub const KINDS: &[(&str, &str)] = &[
+    ("configuration", "is the configuration file right, and the one in force"),
+    ("daemon", "does a daemon serve this database"),
+    ("version", "is the daemon the same version as this command"),
+    ("socket", "is the socket there, and does a daemon of ours answer on it"),
+    ("socket_access", "can only its owner reach the socket"),
+    ("launchd", "does launchd keep the daemon running"),
+    ("database", "is chat.db there, and a database of Messages"),
+    ("full_disk_access", "may the daemon read chat.db"),
+    ("tcc_full_disk_access", "what macOS wrote down about Full Disk Access for the daemon's program"),
+    ("signature", "does the program's signature let a grant outlive a new build"),
+    ("automation", "may the daemon send through Messages, as the last sends tell"),
+    ("tcc_automation", "what macOS wrote down about imsgd controlling Messages"),
+    ("messages_app", "does Messages run"),
+    ("signed_in", "is Messages signed in"),
+    ("newest_message", "how old the newest message is"),
+    ("lag", "who is late: Messages, imsgd or a subscriber"),
+    ("contacts", "can the names of contacts be read"),
+    ("plugins", "is every policy in force, and does each answer well and in time"),
+    ("held", "which messages wait, and for whom"),
+    ("sending", "is sending paused"),
+    ("outbox", "did the last sends leave"),
+    ("judging", "are verdicts kept"),
+    ("state_db", "can state.db be read, and is it whole"),
+    ("state_lost", "was a damaged state.db set aside"),
+    ("disk", "is there room where state.db and chat.db are"),
+];
+
+/// What the findings are made of.
+pub struct Seen {
+    pub config: Config,
+    /// Where a daemon listens, or would.
+    pub socket: PathBuf,
+    pub daemon: Daemon,
+    /// Answers of the daemon to `outbox.list`, `held.list` and `chats.list`, where it gave one.
+    pub outbox: Option<Value>,
+    pub held: Option<Value>,
+    pub chats: Option<Value>,
+    pub system: System,
+    job: OnceCell<Result<Job, String>>,
+    signature: OnceCell<Result<Signature, String>>,
+}
+
+impl Seen {
+    pub fn new(config: Config, socket: PathBuf, daemon: Daemon, system: System) -> Seen {
+        let (outbox, held, chats, job, signature) = Default::default();
+        Seen { config, socket, daemon, outbox, held, chats, system, job, signature }
+    }
+
+    /// The daemon's own part of its status.
+    fn own(&self) -> Option<&Value> {
+        self.daemon.status().map(|status| &status["imsgd"])
+    }
+
+    fn job(&self) -> Result<&Job, &String> {
+        self.job.get_or_init(|| launchd::ask(&self.system)).as_ref()
+    }
+
+    fn signature(&self) -> Result<&Signature, &String> {
+        self.signature.get_or_init(|| signature::ask(&self.system, &self.program())).as_ref()
+    }
+
+    /// Whose permissions count: the program of the daemon, else that of its job, else this one.
+    fn program(&self) -> PathBuf {
+        let of_daemon = self.own().and_then(|own| own["executable"].as_str()).map(PathBuf::from);
+        let of_job = || self.job().ok().and_then(|job| job.program.clone());
+        of_daemon.or_else(of_job).or_else(|| std::env::current_exe().ok()).unwrap_or_default()
+    }
+}
+
+/// Looks at everything. The worst comes first.
+pub fn examine(seen: &Seen) -> Vec<Finding> {
+    let areas = [
+        daemon::findings(seen),
+        launchd::findings(seen),
+        database::findings(seen),
+        permission::findings(seen),
+        vec![signature::finding(seen)],
+        messages::findings(seen),
+        plugins::findings(seen),
+        outbox::findings(seen),
+        state::findings(seen),
+    ];
+    sorted(areas.into_iter().flatten().collect())
+}
+
+/// Where the configuration cannot be read, nothing else is known.
+pub fn without_configuration(error: &str) -> Vec<Finding> {
+    let mut findings = vec![
+        Finding::error("configuration", "The configuration cannot be used.")
+            .seen(error)
+            .next("mend that key, then `imsgd config check`"),
+    ];
+    let others = KINDS.iter().map(|(id, _)| *id).filter(|id| *id != "configuration");
+    findings.extend(others.map(|id| Finding::unknown(id, "the configuration cannot be read")));
+    sorted(findings)
+}
+
+fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let place = |finding: &Finding| KINDS.iter().position(|(id, _)| *id == finding.id);
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), place(finding)));
+    findings
+}
+
+/// The worst of all, where what could not be checked counts as nothing.
+pub fn worst(findings: &[Finding]) -> Severity {
+    let severities = findings.iter().map(|finding| finding.severity);
+    severities.filter(|severity| *severity != Severity::Unknown).max().unwrap_or(Severity::Ok)
+}
+
+/// A text field of an answer; empty where there is none.
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_comes_first_and_what_could_not_be_checked_is_no_failure() {
+        let findings = sorted(vec![
+            Finding::ok("disk", "room"),
+            Finding::unknown("launchd", "this is no Mac"),
+            Finding::error("database", "gone"),
+            Finding::warning("version", "older"),
+        ]);
+        let ids: Vec<&str> = findings.iter().map(|finding| finding.id).collect();
+        assert_eq!(ids, ["database", "version", "launchd", "disk"]);
+        assert_eq!(worst(&findings), Severity::Error);
+        assert_eq!(worst(&findings[2..]), Severity::Ok);
+    }
+
+    #[test]
+    fn without_a_configuration_everything_else_is_unknown() {
+        let findings = without_configuration("no TOML");
+        assert_eq!(findings.len(), KINDS.len());
+        assert_eq!(findings[0].id, "configuration");
+        assert!(findings[1..].iter().all(|finding| finding.severity == Severity::Unknown));
+    }
+}
