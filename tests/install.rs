@@ -85,9 +85,9 @@ fn the_app_says_what_it_is_and_why_it_asks() {
 fn launchd_runs_it_for_ever_with_what_its_owner_named() {
     let home = Home::new(FRIENDS);
     let plan = plan(&home, &["--socket", "/tmp/imsg.sock"]);
-    let agent = parsed(text(&plan, "Library/LaunchAgents/io.github.imsgd.agent.plist"));
+    let agent = parsed(text(&plan, "Library/LaunchAgents/io.github.imsgd.plist"));
     let path = |name: &str| home.path(name).to_str().unwrap().to_owned();
-    assert_eq!(string(&agent, "Label"), "io.github.imsgd.agent");
+    assert_eq!(string(&agent, "Label"), "io.github.imsgd");
     let arguments = agent.get("ProgramArguments").unwrap().as_array().unwrap();
     let arguments: Vec<&str> = arguments.iter().map(|word| word.as_string().unwrap()).collect();
     assert_eq!(
@@ -121,8 +121,8 @@ fn launchd_runs_it_for_ever_with_what_its_owner_named() {
     assert!(checked.status.success(), "{checked:?}");
     let [start] = steps(&plan, "start")[..] else { panic!("{plan:#}") };
     let user = rustix::process::getuid().as_raw();
-    assert_eq!(argv(start, 0), ["/bin/launchctl", "enable", &format!("gui/{user}/io.github.imsgd.agent")]);
-    let file = path("Library/LaunchAgents/io.github.imsgd.agent.plist");
+    assert_eq!(argv(start, 0), ["/bin/launchctl", "enable", &format!("gui/{user}/io.github.imsgd")]);
+    let file = path("Library/LaunchAgents/io.github.imsgd.plist");
     assert_eq!(argv(start, 1), ["/bin/launchctl", "bootstrap", &format!("gui/{user}"), &file]);
 }
 
@@ -200,7 +200,7 @@ fn put_in_place(home: &Home, plan: &Value) {
     fs::create_dir_all(app.join("MacOS")).unwrap();
     fs::write(app.join("Info.plist"), text(plan, "Info.plist")).unwrap();
     fs::write(app.join("MacOS/imsgd"), "signed").unwrap();
-    let agent = "Library/LaunchAgents/io.github.imsgd.agent.plist";
+    let agent = "Library/LaunchAgents/io.github.imsgd.plist";
     fs::create_dir_all(home.path(agent).parent().unwrap()).unwrap();
     fs::write(home.path(agent), text(plan, agent)).unwrap();
     fs::create_dir_all(home.path(".local/bin")).unwrap();
@@ -254,7 +254,7 @@ fn the_files_are_printed_with_their_places() {
     let home = Home::new(FRIENDS);
     let to = home.path("Applications");
     let printed = home.run(&["install", "--print", "--to", to.to_str().unwrap()]);
-    for name in ["Applications/imsgd.app/Contents/Info.plist", "Library/LaunchAgents/io.github.imsgd.agent.plist"] {
+    for name in ["Applications/imsgd.app/Contents/Info.plist", "Library/LaunchAgents/io.github.imsgd.plist"] {
         assert!(printed.stdout.contains(&format!("{}\n<?xml", home.path(name).display())), "{printed:?}");
     }
     let told = home.run(&["install", "--dry-run", "--to", to.to_str().unwrap()]);
@@ -291,7 +291,7 @@ fn removal(home: &Home, more: &[&str]) -> (Vec<String>, Vec<String>) {
 }
 
 const INSTALLED: [&str; 3] =
-    ["Library/LaunchAgents/io.github.imsgd.agent.plist", ".local/bin/imsgd", "Applications/imsgd.app"];
+    ["Library/LaunchAgents/io.github.imsgd.plist", ".local/bin/imsgd", "Applications/imsgd.app"];
 
 #[test]
 fn an_uninstall_removes_what_was_installed_and_names_what_it_leaves() {

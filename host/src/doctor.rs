@@ -29,7 +29,7 @@ use launchd::Job;
 use signature::Signature;
 
 /// The label of the launchd job, and the identifier of the app.
-pub const LABEL: &str = "io.github.imsgd";
+pub use crate::install::names::LABEL;
 
 /// Opens the list of who has Full Disk Access.
 const FULL_DISK_PANE: &str = "open \"x-apple.systempreferences:com.apple.preference.security?Privacy_AllFiles\"";

@@ -77,7 +77,7 @@ pub fn plan(facts: &Facts, found: &Found) -> Vec<Planned> {
     let steps = [
         (Step::Certificate, facts.signer != Signer::Own || has_app || found.has_identity),
         (Step::Remove { path: stage.clone() }, has_app),
-        (folder(&names::program(&made).with_file_name(""), 0o755), has_app),
+        (folder(&made.join("Contents/MacOS"), 0o755), has_app),
         (Step::Write { path: names::info(&made), bytes: info_bytes, mode: 0o644 }, has_app),
         (Step::Copy { from: facts.source.clone(), to: names::program(&made), mode: 0o755 }, has_app),
         (Step::Write { path: entitlements.clone(), bytes: plists::entitlements(), mode: 0o644 }, has_app),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 pub const BUNDLE_ID: &str = "io.github.imsgd";
 
 /// Of the launchd agent.
-pub const LABEL: &str = "io.github.imsgd.agent";
+pub const LABEL: &str = BUNDLE_ID;
 
 pub const APP: &str = "imsgd.app";
 

@@ -106,7 +106,7 @@ async fn where_a_step_fails_the_version_before_is_back_and_nothing_more_is_done(
 async fn an_agent_that_does_not_start_is_a_failure() {
     let home = home();
     let (error, _) = upgrade(&home, Step::Start { user: 501, agent: home.path().join("agent.plist") }).await;
-    assert!(error.contains("`/bin/launchctl enable gui/501/io.github.imsgd.agent`"), "{error}");
+    assert!(error.contains("`/bin/launchctl enable gui/501/io.github.imsgd`"), "{error}");
     assert_eq!(fs::read_to_string(home.path().join("app/imsgd")).unwrap(), "before");
 }
 
