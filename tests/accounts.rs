@@ -144,10 +144,10 @@ fn a_gateway_that_only_names_the_database_meets_the_daemon_of_its_account() {
         assert_eq!(status["database"]["path"], text(&db));
         assert_eq!(rpc.finish().code(), Some(0));
     }
-    let changed = daemons[1].0.id();
+    // The daemon that was started by its database is that account's, and follows its configuration.
+    let changed = person.home.run_bare(&["config", "set", "policy.dm_scope", "peer", "--account", "bot"]);
+    assert!(changed.stdout.contains("in force now"), "{changed:?}");
     let mut rpc = person.home.stdio_of(&mut person.home.command_bare(&["rpc", "--account", "bot"]));
-    rpc.client.ok("config.set", json!({"key": "policy.dm_scope", "value": "peer"}));
-    assert_eq!(rpc.client.ok("status", json!({}))["imsgd"]["pid"], changed);
     person.receives("bot", "by sender");
     rpc.client.subscribe(json!({"since_rowid": -1}));
     assert_eq!(rpc.client.message()["policy"]["route"], format!("dm:{FRIEND}"));
@@ -191,6 +191,8 @@ fn what_names_no_account_is_refused_in_words() {
     both.env("IMSGD_CONFIG", "/c.toml").env("IMSGD_ACCOUNT", "ann");
     let both = finish(both, "chats");
     assert!(both.stderr.contains("IMSGD_CONFIG and IMSGD_ACCOUNT both name a configuration"), "{both:?}");
+    refused(bare(&["install", "--dry-run", "--account", "ann"]), "for the imsgd without an account");
+    refused(bare(&["uninstall", "--dry-run", "--account", "ann"]), "for the imsgd without an account");
     let config = person.folder("ann").join("config.toml");
     fs::write(&config, FRIENDS).unwrap();
     refused(bare(&["serve", "--account", "ann"]), "says which database it is for");

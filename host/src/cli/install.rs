@@ -18,6 +18,10 @@ use crate::install::carry_out::{self, Owner};
 use crate::install::step::{self, Planned};
 use crate::install::{self, Facts, Found, Removal, Signer, names};
 
+/// There is one app, and one agent of it.
+const ONE_AGENT: &str = "install and uninstall are for the imsgd without an account; docs/accounts.md tells how launchd \
+                         runs that of an account";
+
 /// Make an app of this program, sign it, and let launchd run it from now on
 #[derive(Args)]
 #[command(after_help = "Example:\n  imsgd install --dry-run")]
@@ -96,6 +100,9 @@ impl Install {
         let app = folder.join(names::APP);
         let source = std::env::current_exe().and_then(std::fs::canonicalize).context("where this program is")?;
         let choice = Choice::of(&global.overrides(&self.at))?;
+        if matches!(choice, Choice::Account(_)) {
+            bail!("{ONE_AGENT}");
+        }
         let named = (choice != Choice::Usual).then(|| choice.path()).transpose()?;
         let absolute = |path: Option<PathBuf>| path.map(std::path::absolute).transpose();
         Ok(Facts {
@@ -118,6 +125,9 @@ impl Install {
 impl Uninstall {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let config = global.load(&self.at)?;
+        if config.account.is_some() {
+            bail!("{ONE_AGENT}");
+        }
         let home = home()?;
         let folders = match &self.to {
             Some(folder) => vec![std::path::absolute(folder)?],

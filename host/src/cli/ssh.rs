@@ -77,7 +77,7 @@ impl SshCommand {
                 self.rpc.run(global)
             }
             Wanted::Status { json } => {
-                let status = Status { at: self.rpc.at };
+                let status = Status { at: self.rpc.at, as_client: true };
                 status.run(&Global { json: json || global.json, ..global.clone() })
             }
             Wanted::Missing(bridge) => bridge.run(global),

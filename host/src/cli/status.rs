@@ -20,6 +20,9 @@ pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 pub struct Status {
     #[command(flatten)]
     pub at: Where,
+    /// Ask as any other program would.
+    #[arg(skip)]
+    pub as_client: bool,
 }
 
 impl Status {
@@ -31,7 +34,8 @@ impl Status {
                 return Ok(ExitCode::SUCCESS);
             }
         };
-        let asked = client::connect(&config).map(ask).transpose();
+        let connect = if self.as_client { client::connect_as_client } else { client::connect };
+        let asked = connect(&config).map(ask).transpose();
         let problem = asked.as_ref().err().map(ToString::to_string);
         let answer = asked.unwrap_or_default();
         if global.json {
