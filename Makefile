@@ -2,13 +2,14 @@
 # make test     everything; installs what it needs and says so
 # make types    write examples/imsgd.d.ts again, after a change of the protocol
 # make plugins  build plugins/dist again, after a change in plugins/ or wit/
+# make signing  sign and verify what `imsgd install` makes, with a signer that runs anywhere
 # make tutorial run docs/first-plugin.md as its reader would; `.ci/tutorial … --write` writes its outputs again
 # make lint     format and clippy
 # make soak     faults, at length, with what they cost
 # make fuzz     ten minutes for each reader of what strangers write; needs cargo-fuzz, nightly Rust and C++
 # make man      write manual pages into $(CARGO_TARGET_DIR)/man
 # make bench    measure, and write docs/benchmarks.md and .json
-# make macos    compile and link for macOS, on Linux
+# make macos    compile and link for macOS, also on Linux
 
 # Outside the checkout, so that a fresh clone is quick.
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/imsgd
@@ -32,13 +33,14 @@ RECORDED = $(CARGO_TARGET_DIR)/recorded
 # What is compiled in plugins/ and for it has its own folder.
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
-.PHONY: demo test toolchain lint host contract policies fresh examples languages tutorial dev types plugins soak fuzz man bench macos
+.PHONY: demo test toolchain lint licences host contract policies fresh examples languages tutorial dev signing macos types \
+	plugins soak fuzz man bench
 .NOTPARALLEL:
 
 demo:
 	cargo run --locked -- demo
 
-test: toolchain lint host contract policies fresh examples languages tutorial dev
+test: toolchain lint licences host contract policies fresh examples languages tutorial dev signing macos
 	@echo "make test: everything passed"
 
 toolchain:
@@ -49,10 +51,15 @@ lint:
 	cargo fmt --check --all --manifest-path plugins/Cargo.toml
 	cargo fmt --check --all --manifest-path examples/plugins/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo fmt --check --manifest-path tests/signing/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --bins --tests --manifest-path fuzz/Cargo.toml -- -D warnings
 	$(IN_WASM) cargo clippy --locked --workspace --all-targets --manifest-path plugins/Cargo.toml -- -D warnings
 	$(IN_WASM) cargo clippy --locked --workspace --all-targets --manifest-path examples/plugins/Cargo.toml -- -D warnings
+
+# Of everything that is part of the program, and of what builds and tests it.
+licences:
+	.ci/licences
 
 host:
 	rm -rf $(RECORDED)
@@ -119,6 +126,12 @@ dev:
 	cargo build --locked
 	$(IN_WASM) .ci/dev $(IMSGD)
 
+# A folder of its own for what is compiled: it has hundreds of crates, which imsgd itself does not need.
+signing:
+	cargo build --locked
+	IMSGD=$(IMSGD) CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)-signing \
+		cargo test --locked --manifest-path tests/signing/Cargo.toml
+
 plugins:
 	cargo build --locked
 	set -e; for policy in $(POLICIES); do \
@@ -144,3 +157,4 @@ bench:
 
 macos:
 	.ci/macos
+

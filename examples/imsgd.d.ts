@@ -343,6 +343,13 @@ export interface Methods {
     result: ConnectionCompat;
   };
   /**
+   * Gives scopes of this connection up, for as long as it lasts, and tells which are left.
+   */
+  "connection.scopes": {
+    params: ConnectionScopesParams;
+    result: ConnectionScopes;
+  };
+  /**
    * The picture behind a chat, as far as it is written down.
    */
   "chats.background": {
@@ -381,7 +388,7 @@ export interface Status {
   bridge: Bridge;
   contacts: Contacts;
   /**
-   * What can be called now.
+   * What this connection can call now.
    */
   methods: string[];
   /**
@@ -457,6 +464,10 @@ export interface DaemonState {
   executable?: string;
   config: ConfigState;
   state_dir: string;
+  /**
+   * Of `read`, `send` and `policy`, those that this connection has.
+   */
+  scopes: string[];
   /**
    * The newest row that has been judged. Nothing before the first look.
    */
@@ -2634,6 +2645,25 @@ export interface ConnectionCompatParams {
 export interface ConnectionCompat {
   ok: boolean;
   version: "0.15" | "0.9";
+}
+/**
+ * Parameters of `connection.scopes`.
+ */
+export interface ConnectionScopesParams {
+  /**
+   * Of `read`, `send` and `policy`, all that this connection is to keep. What it does not have it cannot get.
+   */
+  scopes?: string[];
+}
+/**
+ * What a connection may do.
+ */
+export interface ConnectionScopes {
+  ok: boolean;
+  /**
+   * Of `read`, `send` and `policy`, those that this connection has now.
+   */
+  scopes: string[];
 }
 /**
  * Parameters of `chats.background`.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::harness::{Client, FRIEND, FRIENDS, Home, TestDaemon, eventually};
 
 /// Bytes of which no two stretches are alike.
-fn noise(length: usize) -> Vec<u8> {
+pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -28,7 +28,7 @@ fn file(home: &Home, name: &str, content: &[u8]) -> PathBuf {
 }
 
 /// A friend sends this file. Its guid is `at_0_` and the message's.
-fn arrives(home: &Home, message: &str, name: &str, content: &[u8]) {
+pub fn arrives(home: &Home, message: &str, name: &str, content: &[u8]) {
     let attach = vec![file(home, name, content)];
     home.receive(&Incoming { attach, guid: Some(message.to_owned()), ..Incoming::new(FRIEND, "") });
 }
@@ -52,7 +52,7 @@ fn bytes(piece: &Value) -> Vec<u8> {
 }
 
 /// The whole file, in pieces of this length.
-fn read_all(client: &mut Client, guid: &str, length: usize) -> Vec<u8> {
+pub fn read_all(client: &mut Client, guid: &str, length: usize) -> Vec<u8> {
     let mut all = Vec::new();
     loop {
         let piece = read(client, guid, json!({"offset": all.len(), "length": length}));

@@ -8,6 +8,7 @@ mod home;
 mod inject;
 mod record;
 mod small;
+mod sshd;
 
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -15,10 +16,11 @@ use std::time::{Duration, Instant};
 pub use client::{Client, Refusal};
 pub use daemon::TestDaemon;
 pub use guests::{HOSTILE, hostile_build, wrong_components};
-pub use home::{Answered, Home, Stdio, signal};
+pub use home::{Answered, Home, Stdio, finish, program, signal};
 pub use inject::Injector;
 pub use record::record;
 pub use small::*;
+pub use sshd::Sshd;
 
 /// Long enough for a machine that is busy with everything else; what takes longer has failed.
 pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -13,6 +13,7 @@ mod examples;
 mod failure;
 mod held;
 mod help;
+mod install;
 mod journal;
 mod lines;
 mod live;
@@ -26,6 +27,7 @@ mod read;
 mod send;
 mod serve;
 mod session;
+mod ssh;
 mod status;
 mod top;
 mod usage;
@@ -42,7 +44,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, choice};
 use crate::log::Bounded;
 use crate::{demo, sim};
 
@@ -64,6 +66,9 @@ struct Global {
     /// Use this configuration file
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Use the configuration, state and daemon of this account
+    #[arg(long, global = true, value_name = "NAME", value_parser = choice::account_name)]
+    account: Option<String>,
     /// Print JSON lines on stdout
     #[arg(long, short = 'j', global = true, visible_alias = "json-output", alias = "jsonOutput")]
     json: bool,
@@ -95,6 +100,7 @@ enum Command {
     Serve(serve::Serve),
     /// Serve one client on stdin and stdout, through the running daemon where there is one
     Rpc(serve::Rpc),
+    SshCommand(ssh::SshCommand),
     /// Show what the daemon does, or what it could do
     Status(status::Status),
     Doctor(doctor::Doctor),
@@ -129,6 +135,8 @@ enum Command {
     Demo(demo::Args),
     #[command(flatten)]
     Local(account::Local),
+    Install(install::Install),
+    Uninstall(install::Uninstall),
     Completions(completions::Completions),
     #[command(hide = true)]
     Man(completions::Man),
@@ -164,6 +172,7 @@ impl Cli {
         match command {
             Command::Serve(serve) => serve.run(&global),
             Command::Rpc(rpc) => rpc.run(&global),
+            Command::SshCommand(ssh) => ssh.run(&global),
             Command::Status(status) => status.run(&global),
             Command::Doctor(doctor) => doctor.run(&global),
             Command::Top(top) => top.run(&global),
@@ -184,6 +193,8 @@ impl Cli {
             Command::Sim(args) => sim::run(args),
             Command::Demo(args) => demo::run(args),
             Command::Local(local) => local.run(&global),
+            Command::Install(install) => install.run(&global),
+            Command::Uninstall(uninstall) => uninstall.run(&global),
             Command::Completions(completions) => Ok(completions.run(program)),
             Command::Man(man) => man.run(),
             Command::Bridge(bridge) => bridge.run(&global),
@@ -193,7 +204,8 @@ impl Cli {
 
 impl Global {
     fn overrides(&self, at: &Where) -> Overrides {
-        Overrides { config: self.config.clone(), db: at.db.clone(), socket: at.socket.clone() }
+        let (config, account) = (self.config.clone(), self.account.clone());
+        Overrides { config, account, db: at.db.clone(), socket: at.socket.clone() }
     }
 
     /// Of the configuration file, which may be wrong.
@@ -207,6 +219,11 @@ impl Global {
 
     /// Sends what the program says of itself to stderr. Handles and message texts are never said at these levels.
     fn start_log(&self, usual: &str) {
+        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        self.start_log_on(std::io::stderr(), is_terminal, usual);
+    }
+
+    fn start_log_on(&self, output: impl Write + Send + 'static, is_terminal: bool, usual: &str) {
         let level = self.log_level.clone().unwrap_or_else(|| match self.verbose {
             0 => usual.to_owned(),
             1 => "debug".to_owned(),
@@ -215,14 +232,13 @@ impl Global {
         let directives = std::env::var("IMSGD_LOG").unwrap_or_else(|_| format!("imsgd={level}"));
         let filter = tracing_subscriber::EnvFilter::try_new(&directives)
             .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("imsgd=info"));
-        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
         let is_wanted = filter.max_level_hint().is_none_or(|level| level > LevelFilter::INFO);
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_target(false);
         // A second one in the same process would be a test's.
         let _ = match is_wanted {
             // Whoever looks for something wants all of it.
-            true => log.with_writer(std::io::stderr).try_init(),
-            false => log.with_writer(Bounded::new(std::io::stderr())).try_init(),
+            true => log.with_writer(std::sync::Mutex::new(output)).try_init(),
+            false => log.with_writer(Bounded::new(output)).try_init(),
         };
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use etcetera::BaseStrategy;
 use schemars::JsonSchema;
@@ -12,21 +11,23 @@ use sha2::{Digest, Sha256};
 
 use crate::attachments::Roots;
 
+mod access;
+pub mod choice;
 pub mod edit;
 pub mod file;
 pub mod import;
 mod journal;
 pub mod key;
 mod keys;
+mod server;
 mod span;
 
-pub use span::Span;
-
+pub use access::{Scope, Scopes};
+pub use choice::{Choice, Overrides};
 pub use journal::Journal;
 pub use keys::nearest;
-
-/// Environment variable that names the configuration file, where `--config` does not.
-pub const CONFIG_VARIABLE: &str = "IMSGD_CONFIG";
+pub use server::Server;
+pub use span::Span;
 
 /// Names of the policies that are part of the program, in the order in which they are asked.
 pub const BUNDLED: [&str; 4] = ["allowlist", "pairing", "group", "chunking"];
@@ -49,6 +50,12 @@ pub struct Config {
     /// The command line named the socket.
     #[serde(skip)]
     is_socket_named: bool,
+    /// The file says which database it is for.
+    #[serde(skip)]
+    is_db_named: bool,
+    /// Whose configuration it is, where there are several.
+    #[serde(skip)]
+    pub account: Option<String>,
 }
 
 /// Where Messages is.
@@ -76,27 +83,6 @@ pub struct Messages {
 pub enum ContactsFolder {
     Folder(PathBuf),
     Off(bool),
-}
-
-/// What clients meet.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Server {
-    /// Unix socket. Default: `imsgd.sock` in the state folder.
-    pub socket: Option<PathBuf>,
-    /// Where state.db and the socket are. Default: a folder of its own for each database.
-    pub state_dir: Option<PathBuf>,
-    /// Where plugins are dropped. Default: `plugins` beside the configuration file.
-    pub plugins_dir: Option<PathBuf>,
-    /// Longest line that a client may send, in bytes.
-    pub max_line_bytes: usize,
-    /// Clients at the same time.
-    pub max_connections: usize,
-    /// How long the place of a client that knows no cursors is kept after its connection ended: seconds, or text such as
-    /// `10m`; 0 for not at all.
-    pub resume_within: Span,
-    /// May clients change policies with `config.set` and the like?
-    pub config_writes: bool,
 }
 
 /// How messages leave.
@@ -268,39 +254,22 @@ pub enum Error {
     Read { path: PathBuf, source: std::io::Error },
     #[error("{path}: {detail}")]
     Invalid { path: PathBuf, detail: String },
+    #[error("{0} and {1} both name a configuration; say only one of them")]
+    Two(&'static str, &'static str),
+    #[error("{0}")]
+    AccountName(String),
+    #[error(
+        "there is no account `{name}`, as {path} is not there. There are: {known}. `imsgd config set messages.db FILE \
+         --account {name}` begins it"
+    )]
+    NoAccount { name: String, path: PathBuf, known: String },
+    #[error("{db} is the database of two accounts, {} and {}; say with --account which is meant", accounts[0], accounts[1])]
+    SharedDb { db: PathBuf, accounts: [String; 2] },
     #[error("there is no home folder; name a configuration file with --config and set server.state_dir in it")]
     NoHome,
 }
 
-/// What the command line says about files; wins over the configuration.
-#[derive(Clone, Debug, Default)]
-pub struct Overrides {
-    pub config: Option<PathBuf>,
-    pub db: Option<PathBuf>,
-    pub socket: Option<PathBuf>,
-}
-
 impl Config {
-    /// Reads the file that `overrides` or the environment names, or the one in its usual place if it is there.
-    pub fn load(overrides: &Overrides) -> Result<Config, Error> {
-        let path = Config::path(overrides)?;
-        if Config::named(overrides).is_none() && !path.exists() {
-            return Config { path, ..Config::default() }.overridden(overrides);
-        }
-        let text = std::fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
-        Config::parse(&text, &path)?.overridden(overrides)
-    }
-
-    fn named(overrides: &Overrides) -> Option<PathBuf> {
-        overrides.config.clone().or_else(|| std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from))
-    }
-
-    /// Where the file is, or would be.
-    pub fn path(overrides: &Overrides) -> Result<PathBuf, Error> {
-        let path = Config::named(overrides).map_or_else(default_path, Ok)?;
-        Ok(absolute(&path))
-    }
-
     /// As [`Config::load`], of a text that is to be the file at `path`.
     pub fn of_text(text: &str, path: &Path, overrides: &Overrides) -> Result<Config, Error> {
         Config::parse(text, path)?.overridden(overrides)
@@ -313,12 +282,18 @@ impl Config {
             return Err(invalid(unknown.to_string()));
         }
         let config: Config = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
-        let config = Config { path: path.to_owned(), ..config };
+        let is_db_named = table.get("messages").and_then(|messages| messages.get("db")).is_some();
+        let config = Config { path: path.to_owned(), is_db_named, ..config };
         config.check().map_err(invalid)?;
         Ok(config)
     }
 
     fn overridden(mut self, overrides: &Overrides) -> Result<Config, Error> {
+        self.account = Choice::of(overrides)?.account();
+        if self.account.is_some() && overrides.db.is_none() && !self.is_db_named {
+            let detail = "messages.db: must be there; an account's configuration says which database it is for";
+            return Err(Error::Invalid { path: self.path, detail: detail.to_owned() });
+        }
         let of_file = canonical(&self.messages.db);
         if let Some(db) = &overrides.db {
             self.messages.db.clone_from(db);
@@ -387,12 +362,13 @@ impl Config {
             None => {
                 let base = etcetera::choose_base_strategy().ok();
                 let base = base.and_then(|base| base.state_dir().or(Some(base.data_dir()))).unwrap_or_default();
-                base.join("imsgd")
+                let folder = base.join("imsgd");
+                self.account.as_ref().map_or_else(|| folder.clone(), |name| folder.join("accounts").join(name))
             }
         };
-        let is_usual = match &self.server.state_dir {
-            Some(_) => !self.is_other_db,
-            None => self.messages.db == canonical(Path::new(DEFAULT_DB)),
+        let is_usual = match (&self.server.state_dir, &self.account) {
+            (Some(_), _) | (None, Some(_)) => !self.is_other_db,
+            (None, None) => self.messages.db == canonical(Path::new(DEFAULT_DB)),
         };
         if is_usual {
             return folder;
@@ -406,6 +382,15 @@ impl Config {
     pub fn socket(&self) -> PathBuf {
         let of_file = self.server.socket.as_deref().filter(|_| !self.is_other_db || self.is_socket_named);
         of_file.map_or_else(|| self.state_dir().join("imsgd.sock"), expand)
+    }
+
+    /// Where the owner's own commands are served, beside state.db.
+    pub fn owner_socket(&self) -> PathBuf {
+        self.state_dir().join("owner.sock")
+    }
+
+    pub fn is_socket_named(&self) -> bool {
+        self.is_socket_named
     }
 
     pub fn plugins_dir(&self) -> PathBuf {
@@ -491,12 +476,6 @@ pub fn schema() -> Value {
     settings.into_generator().into_root_schema_for::<Config>().to_value()
 }
 
-/// Where the file is looked for when nobody names one.
-pub fn default_path() -> Result<PathBuf, Error> {
-    let base = etcetera::choose_base_strategy().map_err(|_| Error::NoHome)?;
-    Ok(base.config_dir().join("imsgd/config.toml"))
-}
-
 /// A path that may begin with the home folder's short form.
 pub fn expand(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), std::env::home_dir()) {
@@ -554,20 +533,6 @@ impl Default for Messages {
             attachment_roots: None,
             media_max_mb: 16,
             ffmpeg: "ffmpeg".into(),
-        }
-    }
-}
-
-impl Default for Server {
-    fn default() -> Server {
-        Server {
-            socket: None,
-            state_dir: None,
-            plugins_dir: None,
-            max_line_bytes: 1 << 20,
-            max_connections: 256,
-            resume_within: Span(Duration::from_secs(600)),
-            config_writes: true,
         }
     }
 }

@@ -136,6 +136,8 @@ pub struct Daemon {
 impl Daemon {
     /// Starts every part. Nothing here waits for chat.db or for plugins: what does not need them is answered at once.
     pub fn start(config: Config, overrides: Overrides, role: Role) -> anyhow::Result<Daemon> {
+        // Found by its database, it stays the same one whenever the configuration is read again.
+        let overrides = Overrides { account: config.account.clone(), ..overrides };
         let state_dir = config.state_dir();
         let state_path = state_dir.join("state.db");
         let (state, (place, passed, lost, switch, unseen)) = state::open(&state_path, |state| {

@@ -50,6 +50,7 @@ pub mod process;
 pub mod config;
 pub mod daemon;
 pub mod doctor;
+pub mod install;
 pub mod log;
 
 pub mod cli;

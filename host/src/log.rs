@@ -1,11 +1,15 @@
 //! What the program says of itself, on stderr, and a bound on how much of it there is: a peer that can provoke a line
 //! must not fill the disk with them.
 
+mod rotating;
+
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
+
+pub use rotating::{FILES, Rotating, shorten_stderr};
 
 /// Lines in each span of time. A start with many plugins says some dozens.
 pub const LINES: u32 = 300;

@@ -25,6 +25,7 @@ mod pairing;
 pub mod plugins;
 mod react;
 pub mod replay;
+pub mod scope;
 mod send;
 mod send_status;
 mod stats;
@@ -43,7 +44,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::attachments::Files;
-use crate::config::Config;
+use crate::config::{Config, Scope};
 use crate::consumers::Consumers;
 use crate::judge;
 use crate::outbox as sending;
@@ -99,6 +100,8 @@ struct Method {
     params: &'static [Param],
     /// Absent from `methods` while chat.db cannot be read.
     needs_database: bool,
+    /// What a connection must have to call it; nothing for what is about the connection itself.
+    scope: Option<Scope>,
     about: &'static str,
     result: fn(&mut SchemaGenerator) -> Schema,
 }
@@ -106,7 +109,7 @@ struct Method {
 impl Method {
     const fn new(name: &'static str, lane: Lane, params: &'static [Param]) -> Method {
         let result = SchemaGenerator::subschema_for::<Value>;
-        Method { name, lane, params, needs_database: false, about: "", result }
+        Method { name, lane, params, needs_database: false, scope: Some(Scope::Read), about: "", result }
     }
 
     const fn of_database(name: &'static str, lane: Lane, params: &'static [Param]) -> Method {
@@ -117,6 +120,15 @@ impl Method {
         Method { about, ..self }
     }
 
+    /// Most need `read`.
+    const fn needs(self, scope: Scope) -> Method {
+        Method { scope: Some(scope), ..self }
+    }
+
+    const fn for_all(self) -> Method {
+        Method { scope: None, ..self }
+    }
+
     /// The type of its result.
     const fn gives<T: JsonSchema>(self) -> Method {
         Method { result: SchemaGenerator::subschema_for::<T>, ..self }
@@ -125,11 +137,11 @@ impl Method {
 
 /// In the order in which they are advertised. The first three are where old clients look for them.
 const METHODS: &[Method] = &[
-    Method::new("initialize", Lane::Control, status::INITIALIZE)
+    Method::new("initialize", Lane::Control, status::INITIALIZE).for_all()
         .gives::<Status<'_>>()
         .about("What this program is and what it can do now. Nobody needs to call it, and everybody may again."),
-    Method::new("status", Lane::Read, &[]).gives::<Status<'_>>().about("The same as `initialize`."),
-    Method::new("watch.unsubscribe", Lane::Control, watch::UNSUBSCRIBE)
+    Method::new("status", Lane::Read, &[]).for_all().gives::<Status<'_>>().about("The same as `initialize`."),
+    Method::new("watch.unsubscribe", Lane::Control, watch::UNSUBSCRIBE).for_all()
         .gives::<wire::watch::Unsubscribed>()
         .about("Ends a subscription. Nothing of it follows the answer."),
     Method::of_database("chats.list", Lane::Read, chats::LIST)
@@ -160,7 +172,7 @@ const METHODS: &[Method] = &[
     Method::new("consumers.list", Lane::Read, &[])
         .gives::<wire::consumers::Consumers<'_>>()
         .about("Consumers by name, where they are and how far behind."),
-    Method::new("consumers.remove", Lane::Mutation, consumers::REMOVE)
+    Method::new("consumers.remove", Lane::Mutation, consumers::REMOVE).needs(Scope::Policy)
         .gives::<wire::consumers::Removed>()
         .about("Forgets a consumer that no connection has."),
     Method::of_database("message.send_status", Lane::Read, send_status::SEND_STATUS)
@@ -169,35 +181,35 @@ const METHODS: &[Method] = &[
     Method::of_database("attachments.read", Lane::Read, attachments::READ)
         .gives::<wire::attachment::AttachmentPiece<'_>>()
         .about("Bytes of an attachment, one piece after the other."),
-    Method::new("send", Lane::Mutation, send::SEND).gives::<wire::send::Sent<'_>>().about(
+    Method::new("send", Lane::Mutation, send::SEND).needs(Scope::Send).gives::<wire::send::Sent<'_>>().about(
         "Sends a message, and answers once it is seen in the database: within a second mostly, after 8 at most, and \
          later only where Messages itself hangs.",
     ),
-    Method::of_database("react", Lane::Mutation, react::REACT)
+    Method::of_database("react", Lane::Mutation, react::REACT).needs(Scope::Send)
         .gives::<wire::send::Reacted<'_>>()
         .about("Reacts to the newest message of a chat through Messages' own windows, and answers once that is seen."),
-    Method::new("pairing.list", Lane::Read, &[])
+    Method::new("pairing.list", Lane::Read, &[]).needs(Scope::Policy)
         .gives::<wire::pairing::Pairings<'_>>()
         .about("Strangers who wait, and who was let in."),
-    Method::new("pairing.approve", Lane::Mutation, pairing::CODE)
+    Method::new("pairing.approve", Lane::Mutation, pairing::CODE).needs(Scope::Policy)
         .gives::<wire::pairing::Approved<'_>>()
         .about("Lets a stranger in, and delivers what was held of theirs."),
-    Method::new("pairing.deny", Lane::Mutation, pairing::CODE)
+    Method::new("pairing.deny", Lane::Mutation, pairing::CODE).needs(Scope::Policy)
         .gives::<wire::pairing::Denied<'_>>()
         .about("Turns a stranger's request down."),
-    Method::new("pairing.revoke", Lane::Mutation, pairing::REVOKE)
+    Method::new("pairing.revoke", Lane::Mutation, pairing::REVOKE).needs(Scope::Policy)
         .gives::<wire::pairing::Revoked>()
         .about("Takes an approval back."),
     Method::of_database("held.list", Lane::Read, held::LIST)
         .gives::<wire::held::HeldMessages<'_>>()
         .about("Messages that are held, and why, in the order of their rows; not what they say."),
-    Method::of_database("held.show", Lane::Read, held::SHOW)
+    Method::of_database("held.show", Lane::Read, held::SHOW).needs(Scope::Policy)
         .gives::<wire::held::HeldShown<'_>>()
         .about("One held message with what it says."),
-    Method::of_database("held.release", Lane::Mutation, held::CHOICE)
+    Method::of_database("held.release", Lane::Mutation, held::CHOICE).needs(Scope::Policy)
         .gives::<wire::held::HeldHandled<'_>>()
         .about("Judges held messages again; a sender whom only nobody knows is let in this once."),
-    Method::of_database("held.drop", Lane::Mutation, held::CHOICE)
+    Method::of_database("held.drop", Lane::Mutation, held::CHOICE).needs(Scope::Policy)
         .gives::<wire::held::HeldHandled<'_>>()
         .about("Makes held messages dropped ones, which are never delivered."),
     Method::of_database("journal.explain", Lane::Read, journal::EXPLAIN)
@@ -207,10 +219,10 @@ const METHODS: &[Method] = &[
         .gives::<wire::outbox::Outgoing<'_>>()
         .about("What was sent and what waits to be sent, the newest first, without the texts."),
     // Not in the lane of what they stop.
-    Method::new("outbox.pause", Lane::Control, outbox::PAUSE)
+    Method::new("outbox.pause", Lane::Control, outbox::PAUSE).needs(Scope::Send)
         .gives::<wire::outbox::SendingPaused>()
         .about("The owner's switch: hands nothing to Messages any more, also after a restart, until `outbox.resume`."),
-    Method::new("outbox.resume", Lane::Control, &[])
+    Method::new("outbox.resume", Lane::Control, &[]).needs(Scope::Policy)
         .gives::<wire::outbox::SendingResumed>()
         .about("Lets messages leave again."),
     Method::of_database("journal.list", Lane::Read, journal::feed::LIST)
@@ -222,36 +234,36 @@ const METHODS: &[Method] = &[
     Method::new("plugins.list", Lane::Read, &[])
         .gives::<wire::plugins::Plugins<'_>>()
         .about("The policies, in the order in which they are asked."),
-    Method::new("plugins.log", Lane::Read, plugins::LOG)
+    Method::new("plugins.log", Lane::Read, plugins::LOG).needs(Scope::Policy)
         .gives::<wire::plugins::PluginLog<'_>>()
         .about("The last lines of one policy's log: what it wrote, and how it failed. Messages may be quoted in them."),
-    Method::new("plugins.follow", Lane::Control, plugins::FOLLOW)
+    Method::new("plugins.follow", Lane::Control, plugins::FOLLOW).needs(Scope::Policy)
         .gives::<wire::watch::Subscribed>()
         .about("From now on tells of each line of one policy's log. `watch.unsubscribe` ends it."),
-    Method::new("plugins.reload", Lane::Mutation, &[])
+    Method::new("plugins.reload", Lane::Mutation, &[]).needs(Scope::Policy)
         .gives::<wire::plugins::Reloaded<'_>>()
         .about("Reads configuration and plugins anew, now."),
-    Method::of_database(replay::METHOD, Lane::Read, replay::REPLAY).gives::<wire::replay::Replay<'_>>().about(
+    Method::of_database(replay::METHOD, Lane::Read, replay::REPLAY).needs(Scope::Policy).gives::<wire::replay::Replay<'_>>().about(
         "What other policies would have decided about the messages of the past, beside what is in force. Sends \
              nothing and keeps nothing; one at a time.",
     ),
-    Method::new("policy.replay_stop", Lane::Control, &[])
+    Method::new("policy.replay_stop", Lane::Control, &[]).needs(Scope::Policy)
         .gives::<wire::replay::ReplayStopped>()
         .about("Ends the replay that runs, which is answered with what it has so far."),
-    Method::new("config.get", Lane::Read, config::GET)
+    Method::new("config.get", Lane::Read, config::GET).needs(Scope::Policy)
         .gives::<wire::config::ConfigValue>()
         .about("What the configuration file says of a key, or all that it says."),
-    Method::new("config.set", Lane::Mutation, config::SET).gives::<wire::config::ConfigChanged>().about(
+    Method::new("config.set", Lane::Mutation, config::SET).needs(Scope::Policy).gives::<wire::config::ConfigChanged>().about(
         "Sets a key in the configuration file, and answers once that is in force. What is wrong is refused, and the \
          file stays as it is.",
     ),
-    Method::new("config.unset", Lane::Mutation, config::UNSET)
+    Method::new("config.unset", Lane::Mutation, config::UNSET).needs(Scope::Policy)
         .gives::<wire::config::ConfigChanged>()
         .about("Takes a key out of the configuration file, so that its default is in force."),
-    Method::new("config.add", Lane::Mutation, config::ENTRY)
+    Method::new("config.add", Lane::Mutation, config::ENTRY).needs(Scope::Policy)
         .gives::<wire::config::ConfigChanged>()
         .about("Adds one entry to a list in the configuration file, unless it is there."),
-    Method::new("config.remove", Lane::Mutation, config::ENTRY)
+    Method::new("config.remove", Lane::Mutation, config::ENTRY).needs(Scope::Policy)
         .gives::<wire::config::ConfigChanged>()
         .about("Takes one entry out of a list in the configuration file, if it is there."),
     Method::of_database("accounts.list", Lane::Read, &[])
@@ -263,13 +275,17 @@ const METHODS: &[Method] = &[
     Method::new("contacts.lookup", Lane::Read, local::ADDRESS)
         .gives::<wire::local::ContactName<'_>>()
         .about("The name that the owner's contacts have for an address, after another look at them."),
-    Method::new(legacy::METHOD, Lane::Control, legacy::COMPAT)
+    Method::new(legacy::METHOD, Lane::Control, legacy::COMPAT).for_all()
         .gives::<wire::watch::Compat>()
         .about("Says how this connection takes the parameters of the requests that follow."),
+    Method::new(scope::METHOD, Lane::Control, scope::SCOPES)
+        .for_all()
+        .gives::<wire::scope::ConnectionScopes>()
+        .about("Gives scopes of this connection up, for as long as it lasts, and tells which are left."),
     Method::of_database("chats.background", Lane::Read, background::BACKGROUND)
         .gives::<wire::background::Background<'_>>()
         .about("The picture behind a chat, as far as it is written down."),
-    Method::new("rpc.discover", Lane::Control, &[])
+    Method::new("rpc.discover", Lane::Control, &[]).for_all()
         .gives::<Map<String, Value>>()
         .about("The OpenRPC document of all this."),
 ];
@@ -328,12 +344,12 @@ pub fn lane(name: &str) -> Lane {
 impl Service {
     /// Carries out one request, all but those that belong to a connection (`watch.*`).
     pub async fn call(&self, request: envelope::Request) -> Answer {
-        let is_legacy = request.is_legacy;
+        let (is_legacy, scopes) = (request.is_legacy, request.scopes);
         let Some(method) = method(&request.method) else { return Err(not_here(&request.method)) };
         let params = Params::new(method.name, request.params, method.params)?;
         match method.name {
-            "initialize" => status::initialize(self, &params).await,
-            "status" => status::status(self).await,
+            "initialize" => status::initialize(self, &params, scopes).await,
+            "status" => status::status(self, scopes).await,
             "messages.after" => messages::after(self, params).await,
             "send" => send::send(self, params, is_legacy).await,
             "react" => react::react(self, &params).await,

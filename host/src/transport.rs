@@ -21,6 +21,7 @@ use crate::rpc::envelope::{self, Request};
 use crate::rpc::error::RpcError;
 use crate::rpc::feed::Feed;
 use crate::rpc::journal::feed as verdicts;
+use crate::rpc::scope::{self, Access};
 use crate::rpc::watch::{Stream, Subscribe, acked, unsubscribed};
 use crate::rpc::{self, Answer, Lane, Service, lane, legacy, plugins, wire};
 use crate::subscription::Hub;
@@ -125,6 +126,7 @@ struct Admitted {
 /// Serves one client until it closes its side, or until `stop` becomes true; then what was accepted is finished.
 pub async fn serve(
     service: Arc<Service>,
+    access: Access,
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin + Send + 'static,
     mut stop: watch::Receiver<bool>,
@@ -139,6 +141,7 @@ pub async fn serve(
     let mutation_worker = tokio::spawn(work_mutations(service.clone(), output.clone(), mutation_queue));
     let mut connection = Connection {
         is_legacy: false,
+        access,
         service: service.clone(),
         output,
         outstanding: Arc::new(Semaphore::new(OUTSTANDING)),
@@ -182,6 +185,7 @@ pub async fn is_set(flag: &mut watch::Receiver<bool>) {
 struct Connection {
     /// Takes parameters as `imsg` 0.9 did.
     is_legacy: bool,
+    access: Access,
     service: Arc<Service>,
     output: Output,
     outstanding: Arc<Semaphore>,
@@ -194,13 +198,23 @@ struct Connection {
 
 impl Connection {
     async fn take(&mut self, line: &[u8]) {
-        let request = match envelope::parse_in(line, self.is_legacy) {
+        let mut request = match envelope::parse_in(line, self.is_legacy) {
             Ok(request) => request,
             Err(refused) if refused.is_silent => return,
             Err(refused) => return self.output.result(Some(refused.id), Err(refused.error)).await,
         };
+        // Here and not in a lane, since both are about the very next line.
         if request.method == legacy::METHOD {
             return self.set_compat(request).await;
+        }
+        let config = self.service.config.load_full();
+        if request.method == scope::METHOD {
+            let answer = self.access.asked(request.params, &config);
+            return self.output.result(request.id, answer).await;
+        }
+        match self.access.check(&request.method, &config) {
+            Ok(scopes) => request.scopes = scopes,
+            Err(refused) => return self.output.result(request.id, Err(refused)).await,
         }
         let lane = lane(&request.method);
         let places = if lane == Lane::Control { &self.outstanding_control } else { &self.outstanding };
@@ -217,7 +231,6 @@ impl Connection {
         }
     }
 
-    /// Here and not in a lane, since it is about the very next line.
     async fn set_compat(&mut self, request: Request) {
         let answer = match legacy::asked(request.params) {
             Ok((is_legacy, answer)) => {

@@ -90,9 +90,14 @@ impl Home {
 
     /// Replaces the configuration, in one step as editors do.
     pub fn configure(&self, config: &str) {
+        // All of them, unless the test is about just that.
+        let scopes = match config.contains("server.scopes") {
+            true => "",
+            false => "server.scopes = ['read', 'send', 'policy']\n",
+        };
         let text = format!(
             "messages.db = '{}'\nmessages.osascript = '{}'\nserver.state_dir = '{}'\nserver.socket = '{}'\n\
-             server.plugins_dir = '{}'\n{config}",
+             server.plugins_dir = '{}'\n{scopes}{config}",
             self.db().display(),
             self.path("osascript").display(),
             self.path("state").display(),
@@ -248,7 +253,8 @@ impl Drop for Stdio {
     }
 }
 
-fn finish(mut command: Command, what: &str) -> Answered {
+/// Runs a command to its end.
+pub fn finish(mut command: Command, what: &str) -> Answered {
     let piped = std::process::Stdio::piped;
     let mut child = command.stdout(piped()).stderr(piped()).spawn().expect("imsgd starts");
     let read = |mut stream: Box<dyn Read + Send>| {
@@ -268,6 +274,6 @@ pub fn signal(child: &Child, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
-fn program() -> &'static Path {
+pub fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_imsgd"))
 }

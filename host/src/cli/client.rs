@@ -21,22 +21,31 @@ pub fn socket_of(config: &Config) -> PathBuf {
     daemon::holder(&config.state_dir().join("daemon.lock")).socket.unwrap_or_else(|| config.socket())
 }
 
-/// Connects to the daemon; `None` where there is none.
+/// Connects to the daemon as its owner, who may do everything; `None` where there is none. Whoever names a socket is
+/// served as that one serves.
 pub fn connect(config: &Config) -> Option<UnixStream> {
+    let owners = Some(config.owner_socket()).filter(|_| !config.is_socket_named());
+    owners.and_then(|path| UnixStream::connect(path).ok()).or_else(|| connect_as_client(config))
+}
+
+/// Connects to the daemon as any other program would.
+pub fn connect_as_client(config: &Config) -> Option<UnixStream> {
     UnixStream::connect(socket_of(config)).ok()
+}
+
+/// As `connect` does, or who is missing.
+pub fn connected(config: &Config, connect: fn(&Config) -> Option<UnixStream>) -> anyhow::Result<UnixStream> {
+    connect(config).ok_or_else(|| {
+        let (socket, db) = (socket_of(config), &config.messages.db);
+        let (socket, db) = (socket.display(), db.display());
+        let account = config.account.iter().map(|name| format!(" --account {name}")).collect::<String>();
+        anyhow!("no imsgd answers on {socket} for the database {db}; start one with `imsgd serve{account}`")
+    })
 }
 
 /// Calls one method of the running daemon.
 pub fn call(config: &Config, method: &str, params: &Value) -> anyhow::Result<Value> {
-    let socket = socket_of(config);
-    let stream = connect(config).ok_or_else(|| {
-        anyhow!(
-            "no imsgd answers on {} for the database {}; start one with `imsgd serve`",
-            socket.display(),
-            config.messages.db.display()
-        )
-    })?;
-    call_on(stream, method, params)
+    call_on(connected(config, connect)?, method, params)
 }
 
 /// Calls one method of the running daemon, and prints what it says: as JSON, or in `words`.

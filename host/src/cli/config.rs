@@ -49,7 +49,7 @@ enum Action {
 impl ConfigCommand {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         match self.action {
-            Action::Path => print(&format!("{}\n", global.load(&Where::default())?.path.display())),
+            Action::Path => print(&format!("{}\n", global.path()?.display())),
             Action::Schema => print(&format!("{:#}\n", config::schema())),
             Action::Check => return check(global),
             Action::Get { key } => return edit::get(global, key.as_deref()),

@@ -129,13 +129,9 @@ mod tests {
             let help = command.get_after_help().or(command.get_after_long_help()).map(ToString::to_string);
             let help = help.unwrap_or_else(|| panic!("`imsgd {path}` has no example"));
             let lines = help.lines().filter_map(|line| line.trim().strip_prefix("imsgd "));
-            let lines: Vec<&str> = lines.collect();
-            assert!(!lines.is_empty() || path == "completions", "`imsgd {path}` has no example: {help}");
+            assert!(help.contains(&format!("imsgd {path}")), "`imsgd {path}` has no example of itself: {help}");
             for line in lines {
                 let words = shlex::split(line).unwrap();
-                assert!(
-                    line.starts_with(path.as_str()) || path.split(' ').all(|word| words.contains(&word.to_owned()))
-                );
                 let words = std::iter::once("imsgd".to_owned()).chain(words);
                 usage::command().try_get_matches_from(words).unwrap_or_else(|error| panic!("`imsgd {line}`: {error}"));
             }

@@ -6,12 +6,12 @@ use super::look::{FAINT, NAME, paint};
 
 /// Every command that is not hidden is in one group.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Begin here", &["demo", "status", "top", "doctor", "serve", "rpc"]),
+    ("Begin here", &["demo", "install", "status", "top", "doctor", "serve", "rpc"]),
     ("Read", &["chats", "history", "search", "watch", "group", "attachments", "scheduled", "stats", "chat-background"]),
     ("Write", &["send", "react", "outbox"]),
     ("Decide who gets through", &["pairing", "held", "why", "journal", "plugin", "policy", "config"]),
     ("People", &["account", "whois", "nickname"]),
-    ("And more", &["consumers", "completions", "sim", "help"]),
+    ("And more", &["consumers", "ssh-command", "completions", "sim", "uninstall", "help"]),
 ];
 
 /// Gives the root command its help.

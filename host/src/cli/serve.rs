@@ -8,11 +8,14 @@ use anyhow::{Context, anyhow, bail};
 use clap::{ArgAction, Args};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use super::session::{self, Found};
-use super::{Global, Where};
-use crate::config::Config;
+use super::{Global, Where, client};
+use crate::config::{Config, Scope, Scopes};
 use crate::daemon::{Daemon, Holder, Instance, Role, STOP_WITHIN};
+use crate::log::{self, Rotating};
+use crate::rpc::scope::{Access, Who};
 use crate::rpc::{discover, legacy};
 use crate::state;
 use crate::transport::relay::{self, Ended};
@@ -26,15 +29,42 @@ const LEGACY_VARIABLE: &str = "IMSG_RPC_COMPAT";
 pub struct Serve {
     #[command(flatten)]
     at: Where,
+    #[command(flatten)]
+    log: LogFile,
+}
+
+/// Where the log goes, where that is not stderr.
+#[derive(Args, Default)]
+struct LogFile {
+    /// Write the log into this file instead of stderr; four that are full are kept beside it
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+    /// A log file is full at this many bytes
+    #[arg(long, value_name = "BYTES", requires = "log_file", default_value_t = 5_000_000)]
+    log_bytes: u64,
+}
+
+impl LogFile {
+    fn start(&self, global: &Global) -> anyhow::Result<()> {
+        let Some(path) = &self.log_file else {
+            global.start_log("info");
+            return Ok(());
+        };
+        let log = Rotating::open(path, self.log_bytes);
+        let log = log.with_context(|| format!("could not open the log {}", path.display()))?;
+        log::shorten_stderr(self.log_bytes);
+        global.start_log_on(log, false, "info");
+        Ok(())
+    }
 }
 
 #[derive(Args)]
 pub struct Rpc {
     #[command(flatten)]
-    at: Where,
+    pub at: Where,
     /// Serve by itself, never through a running daemon
     #[arg(long)]
-    standalone: bool,
+    pub standalone: bool,
     /// Take parameters as imsg 0.3 to 0.9 did, as far as it is safe
     #[arg(
         long,
@@ -48,15 +78,26 @@ pub struct Rpc {
         default_missing_value = "0.9",
         hide_default_value = true
     )]
-    legacy_params: bool,
+    pub legacy_params: bool,
+    /// What the client may do at most, of read, send and policy, with commas between
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',', value_parser = scope_named)]
+    pub scopes: Option<Vec<Scope>>,
     /// Print the OpenRPC document of what is served, and end
     #[arg(long)]
-    discover: bool,
+    pub discover: bool,
+    /// Never serve by itself.
+    #[arg(skip)]
+    pub needs_daemon: bool,
 }
 
 impl Serve {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        global.start_log("info");
+        self.log.start(global)?;
+        // For whoever reads only the log.
+        self.claim_and_serve(global).inspect_err(|error| tracing::error!("{error:#}"))
+    }
+
+    fn claim_and_serve(&self, global: &Global) -> anyhow::Result<ExitCode> {
         let config = global.load(&self.at)?;
         match session::claim(&config, Role::Serve)? {
             Ok(instance) => serve(global, &self.at, config, instance),
@@ -80,19 +121,25 @@ impl Rpc {
                     legacy::METHOD
                 );
             }
-            return Serve { at: self.at }.run(global);
+            if self.scopes.is_some() {
+                bail!("--scopes is for a client on stdin; what clients of a socket may do is server.scopes");
+            }
+            return Serve { at: self.at, log: LogFile::default() }.run(global);
         }
         global.start_log("warn");
         let config = global.load(&self.at)?;
+        if self.needs_daemon {
+            return relay_to_daemon(client::connected(&config, client::connect_as_client)?, &self);
+        }
         if self.standalone {
             return match session::claim(&config, Role::Serve)? {
                 Ok(instance) => stand_alone(global, &self, config, instance),
                 Err(holder) => Err(taken(&config, &holder)),
             };
         }
-        match session::find(&config, Role::Serve)? {
+        match session::find(&config, Role::Serve, client::connect_as_client)? {
             Found::Free(instance) => stand_alone(global, &self, config, instance),
-            Found::Daemon(stream) => relay_to_daemon(stream, self.legacy_params),
+            Found::Daemon(stream) => relay_to_daemon(stream, &self),
         }
     }
 }
@@ -103,6 +150,10 @@ fn is_legacy_version(version: &str) -> Result<bool, String> {
         Some(minor @ 3..) => Ok(minor < 10),
         _ => Err("say 0.9 for parameters as imsg 0.3 to 0.9 took them, or 0.15 for strict ones".to_owned()),
     }
+}
+
+fn scope_named(name: &str) -> Result<Scope, String> {
+    Scope::named(name).ok_or_else(|| "scopes are read, send and policy".to_owned())
 }
 
 /// What the client says, after what we say for it.
@@ -129,15 +180,16 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 fn serve(global: &Global, at: &Where, config: Config, mut instance: Instance) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let is_done = runtime.block_on(async {
-        let socket = config.socket();
-        let door = Door::open(&socket)?;
+        let sockets = Sockets::of(&config);
+        let door = Door::open(&sockets.clients, Who::Client)?;
         let daemon = Daemon::start(config, global.overrides(at), Role::Serve)?;
-        instance.announce(Some(socket.clone()))?;
-        tracing::info!(socket = %socket.display(), "listening");
-        let door = tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping()));
+        let mut doors: Vec<_> = sockets.open_owners(&daemon).into_iter().collect();
+        instance.announce(Some(sockets.clients.clone()))?;
+        tracing::info!(socket = %sockets.clients.display(), "listening");
+        doors.push(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping())));
         until_asked_to_stop(&daemon).await?;
         tracing::info!("stopping");
-        Ok::<_, anyhow::Error>(daemon.stop(async { drop(door.await) }).await)
+        Ok::<_, anyhow::Error>(daemon.stop(closed(doors)).await)
     })?;
     runtime.shutdown_background();
     report_stop(is_done);
@@ -148,11 +200,14 @@ fn serve(global: &Global, at: &Where, config: Config, mut instance: Instance) ->
 fn stand_alone(global: &Global, rpc: &Rpc, config: Config, mut instance: Instance) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let is_done = runtime.block_on(async {
-        let socket = config.socket();
+        let sockets = Sockets::of(&config);
         let daemon = Daemon::start(config, global.overrides(&rpc.at), Role::Serve)?;
-        let door = open_door(&daemon, &mut instance, socket)?;
+        let doors = sockets.open(&daemon, &mut instance)?;
+        let mut access = Access::of(Who::Client);
+        access.keep(rpc.scopes.as_ref().map_or(Scopes::ALL, |scopes| scopes.iter().copied().collect()));
         let client = transport::serve(
             daemon.service.clone(),
+            access,
             client_input(rpc.legacy_params),
             tokio::io::stdout(),
             daemon.stopping(),
@@ -166,9 +221,7 @@ fn stand_alone(global: &Global, rpc: &Rpc, config: Config, mut instance: Instanc
             if !client.is_finished() {
                 let _ = client.await;
             }
-            if let Some(door) = door {
-                let _ = door.await;
-            }
+            closed(doors).await;
         };
         Ok::<_, anyhow::Error>(daemon.stop(others).await)
     })?;
@@ -178,30 +231,57 @@ fn stand_alone(global: &Global, rpc: &Rpc, config: Config, mut instance: Instanc
     ended()
 }
 
-/// Lets others in too, where nothing stands in the way of that.
-pub fn open_door(
-    daemon: &Daemon,
-    instance: &mut Instance,
-    socket: PathBuf,
-) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
-    match Door::open(&socket) {
-        Ok(door) => {
-            instance.announce(Some(socket))?;
-            Ok(Some(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping()))))
+/// Where others are let in.
+pub struct Sockets {
+    clients: PathBuf,
+    owners: PathBuf,
+}
+
+impl Sockets {
+    pub fn of(config: &Config) -> Sockets {
+        Sockets { clients: config.socket(), owners: config.owner_socket() }
+    }
+
+    /// Lets others in too, where nothing stands in the way of that.
+    pub fn open(&self, daemon: &Daemon, instance: &mut Instance) -> anyhow::Result<Vec<JoinHandle<()>>> {
+        let mut doors: Vec<_> = self.open_owners(daemon).into_iter().collect();
+        match Door::open(&self.clients, Who::Client) {
+            Ok(door) => {
+                instance.announce(Some(self.clients.clone()))?;
+                doors.push(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping())));
+            }
+            Err(error) => tracing::warn!("no socket for others: {error}"),
         }
-        Err(error) => {
-            tracing::warn!("no socket for others: {error}");
-            Ok(None)
+        Ok(doors)
+    }
+
+    fn open_owners(&self, daemon: &Daemon) -> Option<JoinHandle<()>> {
+        match Door::open(&self.owners, Who::Owner) {
+            Ok(door) => Some(tokio::spawn(door.serve(daemon.service.clone(), daemon.stopping()))),
+            Err(error) => {
+                tracing::warn!("commands of imsgd may do no more than server.scopes allows: {error}");
+                None
+            }
         }
     }
 }
 
-fn relay_to_daemon(stream: UnixStream, is_legacy: bool) -> anyhow::Result<ExitCode> {
+/// Waits until nobody is served any more.
+pub async fn closed(doors: Vec<JoinHandle<()>>) {
+    for door in doors {
+        let _ = door.await;
+    }
+}
+
+fn relay_to_daemon(stream: UnixStream, rpc: &Rpc) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         stream.set_nonblocking(true)?;
-        let stream = tokio::net::UnixStream::from_std(stream)?;
-        Ok::<_, anyhow::Error>(relay::relay(stream, client_input(is_legacy), tokio::io::stdout()).await?)
+        let mut stream = tokio::net::UnixStream::from_std(stream)?;
+        if let Some(scopes) = &rpc.scopes {
+            relay::give_up(&mut stream, scopes.iter().copied().collect()).await?;
+        }
+        Ok::<_, anyhow::Error>(relay::relay(stream, client_input(rpc.legacy_params), tokio::io::stdout()).await?)
     })?;
     runtime.shutdown_background();
     if ended == Ended::Daemon {

@@ -9,9 +9,11 @@ use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 
+use super::serve::Sockets;
 use super::{Global, Where, client, serve};
 use crate::config::Config;
 use crate::daemon::{Daemon, Holder, Instance, Role};
+use crate::rpc::scope::{Access, Who};
 use crate::transport;
 
 /// How long a daemon that has just been started may take to listen.
@@ -53,14 +55,14 @@ pub fn claim(config: &Config, role: Role) -> anyhow::Result<Result<Instance, Hol
 }
 
 /// Takes the lock, or connects to the daemon that has it.
-pub fn find(config: &Config, role: Role) -> anyhow::Result<Found> {
+pub fn find(config: &Config, role: Role, connect: fn(&Config) -> Option<UnixStream>) -> anyhow::Result<Found> {
     let began = Instant::now();
     loop {
         // Each time anew: who had it may have ended.
         if let Ok(instance) = claim(config, role)? {
             return Ok(Found::Free(instance));
         }
-        if let Some(stream) = client::connect(config) {
+        if let Some(stream) = connect(config) {
             return Ok(Found::Daemon(stream));
         }
         if began.elapsed() > LISTENS_WITHIN {
@@ -125,7 +127,7 @@ pub fn with(
     let config = global.load(at)?;
     let found = match client::connect(&config) {
         Some(stream) => Found::Daemon(stream),
-        None => find(&config, role)?,
+        None => find(&config, role, client::connect)?,
     };
     match found {
         Found::Daemon(stream) => {
@@ -156,15 +158,21 @@ async fn by_ourselves(
     role: Role,
     talk: impl AsyncFnOnce(Session) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
-    let socket = config.socket();
+    let sockets = Sockets::of(&config);
     let daemon = Daemon::start(config, global.overrides(at), role)?;
-    let door = match role {
-        Role::Errand => None,
-        _ => serve::open_door(&daemon, &mut instance, socket)?,
+    let doors = match role {
+        Role::Errand => Vec::new(),
+        _ => sockets.open(&daemon, &mut instance)?,
     };
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let (input, output) = tokio::io::split(theirs);
-    let client = tokio::spawn(transport::serve(daemon.service.clone(), input, output, daemon.stopping()));
+    let client = tokio::spawn(transport::serve(
+        daemon.service.clone(),
+        Access::of(Who::Owner),
+        input,
+        output,
+        daemon.stopping(),
+    ));
     let mut said = None;
     let talking = talk(Session::new(ours, false));
     tokio::pin!(talking);
@@ -178,9 +186,7 @@ async fn by_ourselves(
             said = Some(talking.await);
         }
         let _ = client.await;
-        if let Some(door) = door {
-            let _ = door.await;
-        }
+        serve::closed(doors).await;
     };
     serve::report_stop(daemon.stop(others).await);
     said.unwrap_or_else(|| Err(anyhow!("was stopped before there was an answer; what was asked may have been done")))

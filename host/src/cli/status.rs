@@ -19,7 +19,7 @@ pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Args)]
 pub struct Status {
     #[command(flatten)]
-    at: Where,
+    pub at: Where,
 }
 
 impl Status {

@@ -44,6 +44,8 @@ struct Reader<'a> {
     /// As messages name it: `channels.imessage` or `channels.imessage.accounts.work`, by key.
     account: Option<String>,
     own: Vec<String>,
+    /// Somebody asked for this account by its name.
+    is_wanted: bool,
     root: &'a Value,
     imported: Imported,
 }
@@ -110,7 +112,14 @@ impl<'a> Reader<'a> {
         }
         let other_accounts = ids.into_iter().filter(|id| Some(id.as_str()) != chosen).collect();
         let imported = Imported { other_accounts, ..Imported::default() };
-        Ok(Reader { channel: merged, account: chosen.map(str::to_owned), own, root, imported })
+        Ok(Reader {
+            channel: merged,
+            account: chosen.map(str::to_owned),
+            own,
+            is_wanted: wanted.is_some(),
+            root,
+            imported,
+        })
     }
 
     fn name_of(&self, key: &str) -> String {
@@ -154,7 +163,10 @@ impl<'a> Reader<'a> {
 
     /// Where Messages and its files are.
     fn places(&mut self) -> Result<(), Error> {
-        if let Some(db) = self.text("dbPath")?.filter(|db| db != DEFAULT_DB) {
+        let db = self.text("dbPath")?;
+        // An account's configuration always says which database it is for.
+        let is_said = |db: &String| self.is_wanted || db != DEFAULT_DB;
+        if let Some(db) = db.or_else(|| self.is_wanted.then(|| DEFAULT_DB.to_owned())).filter(is_said) {
             self.put(&self.name_of("dbPath"), "messages", "db", db);
         }
         if let Some(region) = self.text("region")? {

@@ -23,6 +23,9 @@ const NOTIFICATIONS: &str = "x-notifications";
 /// Nor does it know schemas of what errors carry: by code, where that is an object.
 const ERROR_DATA: &str = "x-error-data";
 
+/// Where a method says what a connection needs to call it.
+const SCOPE: &str = "x-scope";
+
 /// What the server says without being asked.
 struct Notification {
     name: &'static str,
@@ -83,7 +86,10 @@ const DATABASE: Failure = ("DatabaseUnavailable", -32002, "Database unavailable"
 
 const READ_ONLY: Failure = ("ConfigurationReadOnly", -32005, "Configuration is read-only");
 
-const FAILURES: &[Failure] = &[PARSE, REQUEST, METHOD, PARAMS, INTERNAL, NOT_SENT, BUSY, UNKNOWN, DATABASE, READ_ONLY];
+const NOT_PERMITTED: Failure = ("NotPermitted", -32006, super::scope::NOT_PERMITTED_TEXT);
+
+const FAILURES: &[Failure] =
+    &[PARSE, REQUEST, METHOD, PARAMS, INTERNAL, NOT_SENT, BUSY, UNKNOWN, DATABASE, READ_ONLY, NOT_PERMITTED];
 
 impl Method {
     fn failures(&self) -> Vec<Failure> {
@@ -97,6 +103,9 @@ impl Method {
         }
         if ["config.set", "config.unset", "config.add", "config.remove"].contains(&self.name) {
             failures.push(READ_ONLY);
+        }
+        if self.scope.is_some() {
+            failures.push(NOT_PERMITTED);
         }
         failures
     }
@@ -127,7 +136,8 @@ pub fn document() -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "JSON-RPC 2.0, one JSON object a line, over a Unix socket or stdio. What the server says \
                             without being asked is in x-notifications; what errors carry as data, where that is an \
-                            object and not a text, is in x-error-data by code.",
+                            object and not a text, is in x-error-data by code. The scope that a connection needs \
+                            for a method is its x-scope.",
             "license": {"name": env!("CARGO_PKG_LICENSE")},
         },
         "methods": methods,
@@ -145,14 +155,18 @@ fn described(method: &Method, generator: &mut SchemaGenerator) -> Value {
         .into_iter()
         .map(|(name, ..)| json!({"$ref": format!("#/components/errors/{name}")}))
         .collect();
-    json!({
+    let mut described = json!({
         "name": method.name,
         "description": method.about,
         "paramStructure": "by-name",
         "params": taken.map(descriptor).collect::<Vec<_>>(),
         "result": {"name": "result", "schema": result},
         "errors": errors,
-    })
+    });
+    if let Some(scope) = method.scope {
+        described[SCOPE] = scope.as_str().into();
+    }
+    described
 }
 
 fn descriptor(param: &Param) -> Value {

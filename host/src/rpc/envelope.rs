@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::error::RpcError;
 use super::legacy;
+use crate::config::Scopes;
 
 /// A request; without an `id` it is a notification, which is carried out and never answered.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub struct Request {
     pub params: Map<String, Value>,
     /// Its connection is in legacy mode.
     pub is_legacy: bool,
+    /// What its connection may do.
+    pub scopes: Scopes,
 }
 
 /// A line that is no request: what to answer, if anything.
@@ -53,8 +56,8 @@ pub fn parse_in(line: &[u8], is_legacy: bool) -> Result<Request, Box<Refused>> {
         _ => return Err(with_id(RpcError::invalid_request("method is required"), false)),
     };
     match object.remove("params") {
-        None => Ok(Request { id, method, params: Map::new(), is_legacy }),
-        Some(Value::Object(params)) => Ok(Request { id, method, params, is_legacy }),
+        None => Ok(Request { id, method, params: Map::new(), is_legacy, scopes: Scopes::NONE }),
+        Some(Value::Object(params)) => Ok(Request { id, method, params, is_legacy, scopes: Scopes::NONE }),
         Some(_) => {
             let error = RpcError::params("params must be an object when present");
             Err(with_id(error, id.is_none()))

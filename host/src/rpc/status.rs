@@ -16,6 +16,7 @@ use super::wire::status::{
     Subscriber,
 };
 use super::{Answer, METHODS, Method, Service, answer, supported_methods};
+use crate::config::Scopes;
 use crate::journal;
 use crate::judge::Request;
 use crate::lag::{self, Facts, Late};
@@ -31,16 +32,16 @@ const PROTOCOL_VERSION: i64 = 1;
 pub const INITIALIZE: &[Param] =
     &[Param::integer("protocol_version").default(PROTOCOL_VERSION).about("The version that the client speaks.")];
 
-pub async fn initialize(service: &Service, params: &Params) -> Answer {
+pub async fn initialize(service: &Service, params: &Params, scopes: Scopes) -> Answer {
     match params.integer("protocol_version")? {
-        None | Some(PROTOCOL_VERSION) => status(service).await,
+        None | Some(PROTOCOL_VERSION) => status(service, scopes).await,
         Some(other) => Err(RpcError::params(format!(
             "unsupported protocol_version {other}; supported version is {PROTOCOL_VERSION}"
         ))),
     }
 }
 
-pub async fn status(service: &Service) -> Answer {
+pub async fn status(service: &Service, scopes: Scopes) -> Answer {
     let probe = service.readers.with(|reader| {
         let held = journal::held_by(reader.state()?.connection()).inspect_err(notice).unwrap_or_default();
         Ok::<_, RpcError>((reader.chatdb.schema().features(), held, reader.chatdb.max_rowid()?))
@@ -53,9 +54,12 @@ pub async fn status(service: &Service) -> Answer {
     };
     let is_ready = probed.is_ok();
     let has_schedule = probed.as_ref().is_ok_and(|(features, ..)| features.scheduled_messages);
-    let is_usable = |method: &&Method| match method.name {
-        "messages.scheduled" => has_schedule,
-        _ => is_ready || !method.needs_database,
+    let is_usable = |method: &&Method| {
+        let is_possible = match method.name {
+            "messages.scheduled" => has_schedule,
+            _ => is_ready || !method.needs_database,
+        };
+        is_possible && method.scope.is_none_or(|scope| scopes.has(scope))
     };
     // A judge that hangs is a state too, and `lag` tells of it.
     let reports = tokio::time::timeout(JUDGE_WITHIN, service.ask(Request::Plugins)).await;
@@ -81,6 +85,7 @@ pub async fn status(service: &Service) -> Answer {
             executable: std::env::current_exe().ok().map(|path| path.display().to_string()),
             config: ConfigState { path: config.path.display().to_string(), error: service.reloader.config_error() },
             state_dir: config.state_dir().display().to_string(),
+            scopes: scopes.names(),
             head: head.map(|head| head.0),
             subscriptions: service.hub.subscriber_count(),
             subscribers: service

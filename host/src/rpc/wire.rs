@@ -15,6 +15,7 @@ pub mod pairing;
 pub mod plugins;
 pub mod replay;
 pub mod scheduled;
+pub mod scope;
 pub mod send;
 pub mod stats;
 pub mod status;

@@ -26,8 +26,11 @@ pub fn look(path: &Path, within: Duration) -> rusqlite::Result<Look> {
     let (done, is_done) = mpsc::channel::<()>();
     let found = std::thread::scope(|scope| {
         scope.spawn(move || {
-            if is_done.recv_timeout(within) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let mut wait = within;
+            // Again and again: what has not begun yet is not interrupted.
+            while is_done.recv_timeout(wait) == Err(mpsc::RecvTimeoutError::Timeout) {
                 interrupt.interrupt();
+                wait = Duration::from_millis(1);
             }
         });
         let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));

@@ -3,8 +3,16 @@
 
 use std::io;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy};
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy};
 use tokio::net::UnixStream;
+
+use crate::config::Scopes;
+use crate::rpc::scope;
+
+/// What the daemon answers before anything is passed on is short.
+const ANSWER_BYTES: usize = 16 << 10;
 
 /// How a relay ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,6 +21,27 @@ pub enum Ended {
     Client,
     /// The daemon went away while the client was still there.
     Daemon,
+}
+
+/// Has the daemon take from this connection all scopes but these, before the client can say anything. Where it does not
+/// do so, as an older one, nothing may be passed on.
+pub async fn give_up(stream: &mut UnixStream, kept: Scopes) -> anyhow::Result<()> {
+    let request = json!({"jsonrpc": "2.0", "id": 0, "method": scope::METHOD, "params": {"scopes": kept.names()}});
+    stream.write_all(format!("{request}\n").as_bytes()).await.context("could not ask the daemon")?;
+    let mut line = Vec::new();
+    loop {
+        // One at a time, so that nothing of what follows is taken.
+        match stream.read_u8().await.context("the daemon did not answer")? {
+            b'\n' => break,
+            _ if line.len() == ANSWER_BYTES => bail!("the daemon gave an answer without end"),
+            byte => line.push(byte),
+        }
+    }
+    let answer: Value = serde_json::from_slice(&line).context("the daemon gave no JSON")?;
+    match answer.get("error") {
+        Some(error) => bail!("the daemon did not take scopes from this connection: {}", error["data"]),
+        None => Ok(()),
+    }
 }
 
 /// Passes everything on, both ways, until both sides are done.

@@ -12,9 +12,13 @@ use tokio::task::JoinSet;
 
 use super::is_set;
 use crate::rpc::Service;
+use crate::rpc::scope::{Access, Who};
 
 /// How often it is looked whether the path is still ours, where no file event tells sooner.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Commands of the owner at the same time.
+const OWNERS: usize = 32;
 
 /// The system's room for a socket's path, without its final zero: 104 bytes on macOS, 108 on Linux.
 const PATH_BYTES: usize = 103;
@@ -34,6 +38,7 @@ pub enum Error {
 /// A listening socket and the file that it made.
 pub struct Door {
     listener: UnixListener,
+    who: Who,
     path: PathBuf,
     /// Device and inode of the file while it is ours.
     file: (u64, u64),
@@ -41,7 +46,7 @@ pub struct Door {
 
 impl Door {
     /// Listens on `path`. A file that nobody answers on is left from before, and is replaced.
-    pub fn open(path: &Path) -> Result<Door, Error> {
+    pub fn open(path: &Path, who: Who) -> Result<Door, Error> {
         if path.as_os_str().len() > PATH_BYTES {
             return Err(Error::TooLong { path: path.to_owned() });
         }
@@ -50,11 +55,11 @@ impl Door {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(bind_error)?;
         }
         clear_stale(path)?;
-        Door::bind(path).map_err(bind_error)
+        Door::bind(path, who).map_err(bind_error)
     }
 
     /// Binds beside the path and renames, so that nobody meets a socket that others may use.
-    fn bind(path: &Path) -> io::Result<Door> {
+    fn bind(path: &Path, who: Who) -> io::Result<Door> {
         let mut beside = path.as_os_str().to_owned();
         beside.push("~");
         let beside = PathBuf::from(beside);
@@ -66,7 +71,7 @@ impl Door {
             std::fs::rename(bind_at, path)?;
         }
         let metadata = std::fs::symlink_metadata(path)?;
-        Ok(Door { listener, path: path.to_owned(), file: (metadata.dev(), metadata.ino()) })
+        Ok(Door { listener, who, path: path.to_owned(), file: (metadata.dev(), metadata.ino()) })
     }
 
     fn is_ours(&self) -> bool {
@@ -78,7 +83,7 @@ impl Door {
         if self.is_ours() {
             return;
         }
-        match Door::open(&self.path) {
+        match Door::open(&self.path, self.who) {
             Ok(door) => {
                 tracing::warn!(path = %self.path.display(), "the socket path was taken away; bound it again");
                 *self = door;
@@ -89,16 +94,23 @@ impl Door {
 
     /// Serves clients until `stop`, then lets those that are there finish.
     pub async fn serve(mut self, service: Arc<Service>, mut stop: watch::Receiver<bool>) {
-        let connections = service.config.load().server.max_connections;
+        let connections = match self.who {
+            Who::Client => service.config.load().server.max_connections,
+            Who::Owner => OWNERS,
+        };
         super::descriptors::make_room(connections);
         let places = Arc::new(Semaphore::new(connections));
         let mut clients = JoinSet::new();
-        let mut lost = PathEvents::watch(&self.path);
+        let mut lost = match self.who {
+            Who::Client => PathEvents::watch(&self.path),
+            // In a folder of ours, in which state.db is written to all the time.
+            Who::Owner => PathEvents { changes: None },
+        };
         let clients_stop = stop.clone();
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => admit(stream, &service, &places, &clients_stop, &mut clients),
+                    Ok((stream, _)) => admit(stream, self.who, &service, &places, &clients_stop, &mut clients),
                     Err(error) => {
                         // Out of file descriptors, most likely: others have to end first.
                         tracing::warn!(%error, "a client could not be accepted");
@@ -128,6 +140,7 @@ impl Drop for Door {
 
 fn admit(
     stream: UnixStream,
+    who: Who,
     service: &Arc<Service>,
     places: &Arc<Semaphore>,
     stop: &watch::Receiver<bool>,
@@ -152,7 +165,7 @@ fn admit(
     let (service, stop) = (service.clone(), stop.clone());
     clients.spawn(async move {
         let (input, output) = stream.into_split();
-        super::serve(service, input, output, stop).await;
+        super::serve(service, Access::of(who), input, output, stop).await;
         drop(place);
     });
 }

@@ -12,15 +12,12 @@ use serde_json::json;
 use super::problems;
 use crate::cli::{Global, Where, print, say};
 use crate::config::file::File;
-use crate::config::{Config, import};
+use crate::config::{Config, Overrides, import};
 
 #[derive(Args)]
 pub struct Import {
     /// The gateway's file, such as ~/.openclaw/openclaw.json; `-` for stdin
     file: PathBuf,
-    /// Take this one of several accounts
-    #[arg(long, value_name = "ID")]
-    account: Option<String>,
     /// Write it to where the configuration is looked for
     #[arg(long)]
     write: bool,
@@ -32,10 +29,13 @@ pub struct Import {
 impl Import {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let text = self.read()?;
-        let imported = import::openclaw(&text, self.account.as_deref())
+        // The gateway's account of that name is the one of ours; with --config it may be another.
+        let imported = import::openclaw(&text, global.account.as_deref())
             .map_err(|error| anyhow!("{}: {error}", self.file.display()))?;
         let made = format!("# From a gateway's configuration, by `imsgd config import`.\n\n{}", imported.config);
-        let path = Config::path(&global.overrides(&Where::default()))?;
+        let overrides = global.overrides(&Where::default());
+        let account = overrides.account.filter(|_| overrides.config.is_none());
+        let path = Config::path(&Overrides { account, ..overrides })?;
         let config = Config::parse(&made, &path).map_err(|error| anyhow!("what came out is not right: {error}"))?;
         let problems = problems(&config)?;
         if !global.json {
@@ -120,7 +120,9 @@ fn tell(imported: &import::Imported) {
     }
     if !imported.other_accounts.is_empty() {
         let names = imported.other_accounts.join(", ");
-        say(&format!("  accounts {names}: each needs a configuration of its own; import it with --account"));
+        say(&format!(
+            "  accounts {names}: each needs a configuration of its own; import it with --account NAME --write"
+        ));
     }
     say(
         "\nWhom the gateway has paired is not in its configuration: add them to policy.allow_from, or approve them again.",

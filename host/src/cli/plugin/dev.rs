@@ -93,7 +93,7 @@ impl Dev {
                 // What it has to say of the policy is said here.
                 let log_level = if global.verbose > 0 { None } else { Some("off".to_owned()) };
                 let log_level = global.log_level.clone().or(log_level);
-                let simulated = Global { config: Some(stage.config()), log_level, ..global.clone() };
+                let simulated = Global { config: Some(stage.config()), account: None, log_level, ..global.clone() };
                 let config = simulated.load(&Where::default())?;
                 let (place, _) = Place::take(&placed(&config, &policy.name).1)?;
                 let mut dev = Running { global: global.clone(), policy, place, config, stage: Some(stage) };

@@ -46,7 +46,7 @@ pub struct Replay {
     #[arg(long, value_name = "NAME", requires = "plugin")]
     name: Option<String>,
     /// The configuration that is in force, if it is not in its usual place: `--config` names the candidate here
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "account")]
     against: Option<PathBuf>,
     /// Examples of each change at most
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=50))]
@@ -61,7 +61,8 @@ pub struct Replay {
 impl Replay {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let Where { db, socket } = self.at.clone();
-        let config = Config::load(&Overrides { config: self.against.clone(), db, socket })?;
+        let (config, account) = (self.against.clone(), global.account.clone());
+        let config = Config::load(&Overrides { config, account, db, socket })?;
         let params = self.params(global)?;
         let sign = Sign::new();
         let answer = match client::connect(&config) {

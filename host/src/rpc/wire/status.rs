@@ -21,7 +21,7 @@ pub struct Status<'a> {
     pub database: Database,
     pub bridge: Bridge,
     pub contacts: Contacts,
-    /// What can be called now.
+    /// What this connection can call now.
     pub methods: Vec<&'static str>,
     /// What is known, also what can only be refused.
     pub supported_methods: Vec<&'static str>,
@@ -106,6 +106,8 @@ pub struct OwnState<'a> {
     pub executable: Option<String>,
     pub config: ConfigState,
     pub state_dir: String,
+    /// Of `read`, `send` and `policy`, those that this connection has.
+    pub scopes: Vec<&'static str>,
     /// The newest row that has been judged. Nothing before the first look.
     pub head: Option<i64>,
     /// How many there are now.
