@@ -25,17 +25,20 @@ pub use database::readings;
 pub use system::System;
 
 use crate::config::Config;
+use crate::install::names;
 use launchd::Job;
 use signature::Signature;
 
-/// The label of the launchd job, and the identifier of the app.
-pub use crate::install::names::LABEL;
-
-/// Opens the list of who has Full Disk Access.
-const FULL_DISK_PANE: &str = "open \"x-apple.systempreferences:com.apple.preference.security?Privacy_AllFiles\"";
-
 /// Opens the list of who may control which program.
 const AUTOMATION_PANE: &str = "open \"x-apple.systempreferences:com.apple.preference.security?Privacy_Automation\"";
+
+/// Opens the list of who has Full Disk Access.
+fn full_disk_pane() -> String {
+    format!("open \"{}\"", names::FULL_DISK_ACCESS)
+}
+
+/// What a job of launchd said last: by itself, and before it could.
+const READ_LOG: &str = "tail -n 30 ~/Library/Logs/imsgd/imsgd.log ~/Library/Logs/imsgd/launchd.log";
 
 /// How bad it is. Later is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

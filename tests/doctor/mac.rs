@@ -1,16 +1,16 @@
-//! What only macOS can tell: its commands are scripts that say what the real ones were seen to say, and TCC.db is a real
-//! database with Apple's tables.
+//! What only macOS can tell: its commands are scripts that say what the real ones are documented to say, and TCC.db is a
+//! real database with the table that it is known to have. `tests/live/README.md` has how to see it on a Mac.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
+use imsgd::install::names::{BUNDLE_ID, LABEL};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use super::{Report, report};
 use crate::harness::{Answered, FRIEND, FRIENDS, Home, TestDaemon};
 
-const LABEL: &str = imsgd::doctor::LABEL;
 const FULL_DISK: &str = "kTCCServiceSystemPolicyAllFiles";
 const APPLE_EVENTS: &str = "kTCCServiceAppleEvents";
 const MESSAGES: &str = "com.apple.MobileSMS";
@@ -84,14 +84,14 @@ impl Mac {
         let object = if service == APPLE_EVENTS { MESSAGES } else { "UNUSED" };
         let insert = "INSERT INTO access (service, client, client_type, auth_value, auth_reason, auth_version, csreq,
             indirect_object_identifier) VALUES (?1, ?2, 0, ?3, 4, 1, ?4, ?5)";
-        for (client, value) in [("com.apple.Terminal", 2), (LABEL, value)] {
+        for (client, value) in [("com.apple.Terminal", 2), (BUNDLE_ID, value)] {
             tcc.execute(insert, params![service, client, value, requirement, object]).unwrap();
         }
     }
 
     fn ungrant(&self, file: &str) {
         let tcc = Connection::open(self.daemon.path("mac").join(file)).unwrap();
-        tcc.execute("DELETE FROM access WHERE client = ?1", [LABEL]).unwrap();
+        tcc.execute("DELETE FROM access WHERE client = ?1", [BUNDLE_ID]).unwrap();
     }
 
     fn process(&self, arguments: &[&str]) -> std::process::Command {
@@ -207,9 +207,9 @@ fn a_signature_that_does_not_outlive_a_build_is_told() {
 fn what_macos_wrote_down_of_full_disk_access_is_told() {
     let mac = Mac::new();
     mac.grant("TCC.db", FULL_DISK, 0, Some(REQUIREMENT));
-    mac.doctor().check("tcc_full_disk_access", "error", &["switched off", LABEL, "Privacy_AllFiles"]);
+    mac.doctor().check("tcc_full_disk_access", "error", &["switched off", BUNDLE_ID, "Privacy_AllFiles"]);
     mac.ungrant("TCC.db");
-    mac.doctor().check("tcc_full_disk_access", "warning", &["by the grant of what started it", LABEL]);
+    mac.doctor().check("tcc_full_disk_access", "warning", &["by the grant of what started it", BUNDLE_ID]);
     mac.grant("TCC.db", FULL_DISK, 2, Some(REQUIREMENT));
     mac.codesign(&signed(), 0, 3);
     mac.doctor().check("tcc_full_disk_access", "error", &["Granted to another build", "add it again"]);

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{Finding, Seen, text};
 use crate::daemon::{Holder, holder};
+use crate::install::names;
 
 /// What was found where a daemon should answer.
 pub enum Daemon {
@@ -108,7 +109,7 @@ fn restart(seen: &Seen, holder: &Holder) -> String {
 
 /// Starts the job anew, also while it runs.
 pub fn kickstart() -> String {
-    format!("launchctl kickstart -k gui/{}/{}", geteuid().as_raw(), super::LABEL)
+    format!("launchctl kickstart -k {}", names::service(geteuid().as_raw()))
 }
 
 fn version(seen: &Seen) -> Finding {

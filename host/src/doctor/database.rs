@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rusqlite::ErrorCode;
 use serde_json::Value;
 
-use super::{FULL_DISK_PANE, Finding, Seen, daemon, text};
+use super::{Finding, READ_LOG, Seen, daemon, full_disk_pane, text};
 use crate::chatdb::{ChatDb, Error};
 use crate::lag;
 
@@ -92,7 +92,7 @@ fn denied(seen: &Seen, what: &str) -> Finding {
     let shown = shown.unwrap_or(&program).display();
     Finding::error("full_disk_access", what)
         .seen(format!("the program that needs it: {}", program.display()))
-        .next(format!("{FULL_DISK_PANE}; add {shown}, switch it on, then {}", daemon::kickstart()))
+        .next(format!("{}; add {shown}, switch it on, then {}", full_disk_pane(), daemon::kickstart()))
         .at_screen()
 }
 
@@ -167,7 +167,7 @@ fn lag(seen: &Seen) -> Finding {
     let Some(lag) = seen.own().map(|own| &own["lag"]) else { return Finding::unknown("lag", "no daemon answers") };
     let span = |kind: &str, which: &str| lag[kind][which].as_u64().map(Duration::from_micros);
     let longest = |kind: &str| span(kind, "largest_us").unwrap_or_default();
-    let log = "read the daemon's log (docs/doctor.md says where)";
+    let log = READ_LOG;
     let found = match text(lag, "late") {
         "imsgd" => {
             Finding::error("lag", "imsgd is stalled: messages wait, and are not judged.").next(daemon::kickstart())

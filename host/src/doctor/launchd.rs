@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use rustix::process::geteuid;
 
-use super::{Finding, LABEL, Seen, System, daemon, text};
+use super::{Finding, READ_LOG, Seen, System, daemon, text};
+use crate::install::names;
 
 /// What launchd knows. Nothing where there is no such job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub struct Job {
 const NO_SUCH_JOB: i32 = 113;
 
 pub fn ask(system: &System) -> Result<Job, String> {
-    let target = format!("gui/{}/{LABEL}", geteuid().as_raw());
+    let target = names::service(geteuid().as_raw());
     let ended = system.run("launchctl", &["print", &target], b"")?;
     match ended.status.code() {
         Some(0) => Ok(parse(&ended.said)),
@@ -75,7 +76,7 @@ fn finding(seen: &Seen) -> Finding {
         Ok(job) => job,
         Err(because) => return Finding::unknown("launchd", because),
     };
-    let target = format!("gui/{}/{LABEL}", geteuid().as_raw());
+    let target = names::service(geteuid().as_raw());
     let is_served = seen.daemon.status().is_some();
     if !job.is_loaded {
         let what = "launchd has no job of imsgd: nobody starts it after a login or when it ends.";
@@ -86,7 +87,7 @@ fn finding(seen: &Seen) -> Finding {
     let runs = job.runs.map_or(String::new(), |runs| format!(", started {runs} times"));
     let last = job.last_exit.as_deref().map_or(String::new(), |last| format!(", last exit code {last}"));
     let seen_there = format!("{target}: {}{runs}{last}", job.state);
-    let log = "read its log (docs/doctor.md says where)";
+    let log = READ_LOG;
     if job.state != "running" {
         let found = match job.failed() {
             Some(last) if job.runs > Some(1) => {
@@ -128,7 +129,7 @@ mod tests {
 
     #[test]
     fn only_the_jobs_own_lines_are_read() {
-        let said = "gui/501/io.github.imsgd = {\n\tactive count = 1\n\tstate = spawn scheduled\n\n\tprogram = /a/b\n\
+        let said = "gui/501/io.github.imsgd.agent = {\n\tactive count = 1\n\tstate = spawn scheduled\n\n\tprogram = /a/b\n\
             \targuments = {\n\t\t/a/b\n\t\tstate = x\n\t}\n\n\truns = 14\n\tlast exit code = 78: EX_CONFIG\n\
             \tendpoints = {\n\t\t\"x\" = {\n\t\t\tpid = 4\n\t\t}\n\t}\n}\n";
         let expected = Job {

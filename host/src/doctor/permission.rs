@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use super::{AUTOMATION_PANE, FULL_DISK_PANE, Finding, Seen, daemon, signature, tcc, text};
+use super::{AUTOMATION_PANE, Finding, Seen, daemon, full_disk_pane, signature, tcc, text};
+use crate::install::names;
 
 /// Messages' answer to who may not control it.
 const NOT_ALLOWED: &str = "(-1743)";
@@ -35,7 +36,7 @@ fn full_disk_access(seen: &Seen) -> Finding {
     };
     let names = clients(seen).join(", ");
     let again =
-        format!("{FULL_DISK_PANE}; remove imsgd with the minus sign, add it again, then {}", daemon::kickstart());
+        format!("{}; remove imsgd with the minus sign, add it again, then {}", full_disk_pane(), daemon::kickstart());
     let is_reading = seen.daemon.status().is_some_and(|status| status["database"]["ready"] == true);
     match entry {
         None if is_reading => {
@@ -47,7 +48,7 @@ fn full_disk_access(seen: &Seen) -> Finding {
             found.seen(format!("no entry for {names}")).next(again).at_screen()
         }
         Some(entry) if !entry.is_granted => {
-            let next = format!("{FULL_DISK_PANE}; switch imsgd on, then {}", daemon::kickstart());
+            let next = format!("{}; switch imsgd on, then {}", full_disk_pane(), daemon::kickstart());
             let found = Finding::error(id, "Full Disk Access is switched off for the daemon's program.");
             found.seen(format!("entry for {}: auth_value is not 2", entry.client)).next(next).at_screen()
         }
@@ -98,7 +99,7 @@ fn automation(seen: &Seen) -> Finding {
             let next = format!(
                 "{AUTOMATION_PANE}; under imsgd, switch Messages on. If imsgd is not listed: tccutil reset AppleEvents \
                  {}, then send again and allow it",
-                super::LABEL
+                names::BUNDLE_ID
             );
             found.next(next).at_screen()
         }
