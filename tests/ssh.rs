@@ -226,6 +226,21 @@ fn a_gateways_key_does_nothing_else() {
 }
 
 #[test]
+fn a_gateways_key_may_be_for_reading_alone() {
+    let (daemon, sshd) = mac("ssh-command --scopes read");
+    let mut gateway = rpc(&daemon, &sshd);
+    subscribe(&mut gateway);
+    daemon.receive_from(FRIEND, "for who reads");
+    assert_eq!(gateway.client.texts(1), ["for who reads"]);
+    for (method, params) in [("send", json!({"to": FRIEND, "text": "no"})), ("pairing.list", json!({}))] {
+        assert_eq!(gateway.client.refused(method, params).code, -32006, "{method}");
+    }
+    let wider = asked(&sshd, "imsgd rpc --scopes read,send,policy");
+    assert!(wider.stderr.contains("--scopes is for the owner"), "{wider:?}");
+    assert!(daemon.sent().is_empty());
+}
+
+#[test]
 fn a_gateways_key_never_takes_the_place_of_a_daemon_that_is_not_there() {
     let (mut daemon, sshd) = mac("ssh-command");
     daemon.kill();
