@@ -42,22 +42,27 @@ pub struct Access {
     who: Who,
     /// Which of `server.peers` let it in.
     peer: Option<Peer>,
+    /// Its program was looked at, or is this one.
+    is_known: bool,
     /// What it has not given up.
     kept: Scopes,
 }
 
 impl Access {
     pub fn of(who: Who) -> Access {
-        Access { who, peer: None, kept: Scopes::ALL }
+        Access { who, peer: None, is_known: true, kept: Scopes::ALL }
     }
 
-    pub fn of_peer(who: Who, peer: Option<Peer>) -> Access {
-        Access { peer, ..Access::of(who) }
+    /// Of a connection that was looked at with these peers in the configuration, and is let in by `peer` of them.
+    pub fn of_peer(who: Who, peer: Option<Peer>, peers: &[Peer]) -> Access {
+        Access { peer, is_known: !peers.is_empty(), ..Access::of(who) }
     }
 
     /// By the configuration as it is now, so that a scope that is taken away is gone at once.
     pub fn scopes(&self, config: &Config) -> Scopes {
         let granted = match self.who {
+            // Who came before there were peers, and so was not looked at, may be anybody.
+            Who::Owner if !self.is_known && !config.server.peers.is_empty() => Scopes::NONE,
             Who::Owner => Scopes::ALL,
             Who::Stdio => of_all(config),
             Who::Client if config.server.peers.is_empty() => of_all(config),
@@ -84,9 +89,9 @@ impl Access {
         }
         let way = match self.kept.has(needed) {
             false => "This connection gave it up, or was opened without it (`imsgd rpc --scopes`).",
-            true if self.who == Who::Client && !config.server.peers.is_empty() => {
+            true if self.who != Who::Stdio && !config.server.peers.is_empty() => {
                 "The owner of this Mac may add it to this program's entry in server.peers; who was connected before \
-                 it had one has to connect again."
+                 there were any has to connect again."
             }
             true => {
                 "The owner of this Mac may add it to server.scopes in the configuration, or use the command of imsgd \
@@ -187,5 +192,16 @@ mod tests {
         assert!(said.data.as_str().unwrap().contains("server.scopes"), "{said:?}");
         assert!(client.check("no.such.method", &config).is_ok(), "it is answered as one that nobody knows");
         assert!(Access::of(Who::Owner).check("send", &config).is_ok());
+    }
+
+    #[test]
+    fn who_came_to_the_owners_socket_before_there_were_peers_has_no_scope_once_there_are() {
+        let mut config = Config::default();
+        let owner = Access::of_peer(Who::Owner, None, &[]);
+        assert_eq!(owner.scopes(&config), Scopes::ALL);
+        config = Config::parse("[[server.peers]]\npath = \"/usr/bin/nc\"", std::path::Path::new("x.toml")).unwrap();
+        assert_eq!(owner.scopes(&config), Scopes::NONE);
+        assert_eq!(Access::of_peer(Who::Owner, None, &config.server.peers).scopes(&config), Scopes::ALL);
+        assert_eq!(Access::of(Who::Owner).scopes(&config), Scopes::ALL);
     }
 }

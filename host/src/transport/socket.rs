@@ -175,7 +175,7 @@ fn admit(
         match peer::admitted(pid, who, &config.server.peers).await {
             Ok(peer) => {
                 let (input, output) = stream.into_split();
-                super::serve(service, Access::of_peer(who, peer), input, output, stop).await;
+                super::serve(service, Access::of_peer(who, peer, &config.server.peers), input, output, stop).await;
             }
             Err(refused) => turn_away(stream, &refused).await,
         }
