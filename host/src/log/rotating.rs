@@ -60,8 +60,10 @@ impl Write for Rotating {
             // Somebody cleaned up.
             self.open_again()?;
         }
-        if self.size > 0 && self.size + line.len() as u64 > self.most {
-            self.make_room()?;
+        if self.size > 0 && self.size + line.len() as u64 > self.most && self.make_room().is_err() {
+            // Something is in the way of the old ones: better to lose these than to grow, or to say nothing more.
+            self.file.set_len(0)?;
+            self.size = 0;
         }
         self.file.write_all(line)?;
         self.size += line.len() as u64;
@@ -137,6 +139,18 @@ mod tests {
             log.write_all(line.as_bytes()).unwrap();
         }
         assert_eq!(files(folder.path()).iter().map(|(_, size)| *size).collect::<Vec<_>>(), [6, 32, 6]);
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_put_aside_begins_anew_and_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("imsgd.log");
+        fs::create_dir(folder.path().join("imsgd.log.4")).unwrap();
+        let mut log = Rotating::open(&path, 20).unwrap();
+        for number in 0..100 {
+            writeln!(log, "line {number:3} of it").unwrap();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "line  99 of it\n");
     }
 
     #[test]
