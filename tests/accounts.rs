@@ -230,3 +230,26 @@ fn an_account_begins_with_the_gateways_or_with_its_database() {
     assert!(written.contains(FRIEND) && written.contains("~/Library/Messages/chat.db"), "{written}");
     assert!(bare(&["config", "check", "--account", "work"]).status.success());
 }
+
+#[test]
+fn the_daemon_of_one_account_never_answers_for_another_that_names_the_same_socket() {
+    let person = Person::new(&["ann", "bot"]);
+    let shared = person.home.path("shared.sock");
+    for name in ["ann", "bot"] {
+        let file = person.folder(name).join("config.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("server.socket = '{}'\n{text}", shared.display())).unwrap();
+    }
+    let ann = Serving(person.home.command_bare(&["serve", "--account", "ann"]).spawn().unwrap());
+    eventually("it listens", || shared.exists().then_some(()));
+    assert_eq!(person.pid(person.home.command_bare(&["status", "--json", "--account", "ann"])), u64::from(ann.0.id()));
+    let status = person.home.run_bare(&["status", "--json", "--account", "bot"]);
+    assert!(status.stdout.contains(r#""running":false"#), "{status:?}");
+    let mut command = person.home.command_bare(&["ssh-command", "--account", "bot"]);
+    command.env("SSH_ORIGINAL_COMMAND", "imsgd rpc").stdin(std::process::Stdio::null());
+    let refused = finish(command, "ssh-command");
+    assert!(!refused.status.success() && refused.stderr.contains("no imsgd answers"), "{refused:?}");
+    let sent = person.home.run_bare(&["send", "--account", "bot", "--to", FRIEND, "--text", "as bot"]);
+    assert!(sent.status.success(), "{sent:?}");
+    assert_eq!((person.sent("ann").len(), person.sent("bot").len()), (0, 1));
+}

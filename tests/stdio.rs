@@ -37,6 +37,21 @@ fn it_needs_no_configuration() {
     assert_eq!(rpc.finish().code(), Some(0));
 }
 
+#[test]
+fn where_launchd_runs_the_daemon_it_waits_for_it_and_does_not_take_its_place() {
+    let mut daemon = TestDaemon::new(FRIENDS);
+    let (messages, agents) = (daemon.path("Library/Messages"), daemon.path("Library/LaunchAgents"));
+    [&messages, &agents].into_iter().for_each(|folder| std::fs::create_dir_all(folder).unwrap());
+    std::os::unix::fs::symlink(daemon.db(), messages.join("chat.db")).unwrap();
+    std::fs::write(agents.join("io.github.imsgd.plist"), "").unwrap();
+    daemon.kill();
+    let mut rpc = daemon.stdio(&["rpc"]);
+    let asked = rpc.client.ask("status", json!({}));
+    daemon.start_again();
+    assert_eq!(rpc.client.answer(asked).unwrap()["imsgd"]["pid"], daemon.pid());
+    assert_eq!(rpc.finish().code(), Some(0));
+}
+
 /// What was accepted is finished after the client has closed its side, and then nothing more comes.
 fn check_end_of_input(home: &Home) {
     home.osascript(&json!({"delay_ms": 500}));

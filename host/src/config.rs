@@ -369,7 +369,7 @@ impl Config {
         };
         let is_usual = match (&self.server.state_dir, &self.account) {
             (Some(_), _) | (None, Some(_)) => !self.is_other_db,
-            (None, None) => self.messages.db == canonical(Path::new(DEFAULT_DB)),
+            (None, None) => self.is_of_messages(),
         };
         if is_usual {
             return folder;
@@ -378,6 +378,11 @@ impl Config {
         let digest = Sha256::digest(self.messages.db.as_os_str().as_encoded_bytes());
         let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         folder.join(format!("db-{short}"))
+    }
+
+    /// Is it about what Messages of this user has, and not an account's?
+    pub fn is_of_messages(&self) -> bool {
+        self.account.is_none() && self.messages.db == canonical(Path::new(DEFAULT_DB))
     }
 
     pub fn socket(&self) -> PathBuf {

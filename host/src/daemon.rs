@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, test_kill_process};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use crate::address::Normalizer;
@@ -114,6 +115,17 @@ impl Instance {
         self.file.write_all(text.as_bytes())?;
         Ok(())
     }
+}
+
+/// Who holds the lock, if it is held.
+pub fn running(lock: &Path) -> Option<Holder> {
+    let holder = holder(lock);
+    let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw)?;
+    // First without the lock, which would keep out a daemon that starts just now.
+    test_kill_process(pid).ok()?;
+    let file = File::open(lock).ok()?;
+    let is_held = flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK);
+    is_held.then_some(holder)
 }
 
 /// Who wrote the lock file last: a running daemon only while the lock is held.

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
@@ -13,12 +14,21 @@ use super::{Global, Where, look, print};
 use crate::config::Config;
 use crate::daemon;
 
-/// Where the daemon of this database listens: what it wrote down, or where the configuration says.
+/// Between two looks whether a daemon listens: there is no event for a file that is not there yet.
+const STEP: Duration = Duration::from_millis(50);
+
+/// Where the daemon of this database listens: what it wrote down, or where one would.
 pub fn socket_of(config: &Config) -> PathBuf {
-    if config.server.socket.is_some() {
-        return config.socket();
+    listens(config).unwrap_or_else(|| config.socket())
+}
+
+/// Where the command line says; else where the daemon that runs for this database says. Somebody else's may answer where
+/// the configuration says.
+fn listens(config: &Config) -> Option<PathBuf> {
+    match config.is_socket_named() {
+        true => Some(config.socket()),
+        false => daemon::running(&config.state_dir().join("daemon.lock")).and_then(|holder| holder.socket),
     }
-    daemon::holder(&config.state_dir().join("daemon.lock")).socket.unwrap_or_else(|| config.socket())
 }
 
 /// Connects to the daemon as its owner, who may do everything; `None` where there is none. Whoever names a socket is
@@ -30,7 +40,7 @@ pub fn connect(config: &Config) -> Option<UnixStream> {
 
 /// Connects to the daemon as any other program would.
 pub fn connect_as_client(config: &Config) -> Option<UnixStream> {
-    UnixStream::connect(socket_of(config)).ok()
+    UnixStream::connect(listens(config)?).ok()
 }
 
 /// As `connect` does, or who is missing.
@@ -41,6 +51,17 @@ pub fn connected(config: &Config, connect: fn(&Config) -> Option<UnixStream>) ->
         let account = config.account.iter().map(|name| format!(" --account {name}")).collect::<String>();
         anyhow!("no imsgd answers on {socket} for the database {db}; start one with `imsgd serve{account}`")
     })
+}
+
+/// As any other program, once the daemon listens, which it may do `within` this time.
+pub fn awaited(config: &Config, within: Duration) -> anyhow::Result<UnixStream> {
+    let began = Instant::now();
+    loop {
+        match connected(config, connect_as_client) {
+            Err(_) if began.elapsed() < within => std::thread::sleep(STEP),
+            connected => return connected,
+        }
+    }
 }
 
 /// Calls one method of the running daemon.

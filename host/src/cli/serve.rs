@@ -3,6 +3,7 @@
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::{ArgAction, Args};
@@ -14,6 +15,7 @@ use super::session::{self, Found};
 use super::{Global, Where, client};
 use crate::config::{Config, Scope, Scopes};
 use crate::daemon::{Daemon, Holder, Instance, Role, STOP_WITHIN};
+use crate::install::names;
 use crate::log::{self, Rotating};
 use crate::rpc::scope::{Access, Who};
 use crate::rpc::{discover, legacy};
@@ -21,6 +23,9 @@ use crate::state;
 use crate::transport::relay::{self, Ended};
 use crate::transport::socket::Door;
 use crate::transport::{self, is_set};
+
+/// launchd starts a daemon again after 10 seconds at most, and it listens soon after.
+const COMES_BACK_WITHIN: Duration = Duration::from_secs(15);
 
 /// As `imsg` would call it, since who needs this replaces that.
 const LEGACY_VARIABLE: &str = "IMSG_RPC_COMPAT";
@@ -50,9 +55,9 @@ impl LogFile {
             global.start_log("info");
             return Ok(());
         };
+        log::shorten_stderr(self.log_bytes);
         let log = Rotating::open(path, self.log_bytes);
         let log = log.with_context(|| format!("could not open the log {}", path.display()))?;
-        log::shorten_stderr(self.log_bytes);
         global.start_log_on(log, false, "info");
         Ok(())
     }
@@ -128,8 +133,10 @@ impl Rpc {
         }
         global.start_log("warn");
         let config = global.load(&self.at)?;
-        if self.needs_daemon {
-            return relay_to_daemon(client::connected(&config, client::connect_as_client)?, &self);
+        let is_launchd_s = !self.standalone && is_served_by_launchd(&config);
+        if self.needs_daemon || is_launchd_s {
+            let within = if is_launchd_s { COMES_BACK_WITHIN } else { Duration::ZERO };
+            return relay_to_daemon(client::awaited(&config, within)?, &self);
         }
         if self.standalone {
             return match session::claim(&config, Role::Serve)? {
@@ -142,6 +149,13 @@ impl Rpc {
             Found::Daemon(stream) => relay_to_daemon(stream, &self),
         }
     }
+}
+
+/// Does launchd run the daemon of this database? Where it is away for a moment, as for an upgrade, who serves in its place
+/// would keep it from coming back, and may not read the messages.
+fn is_served_by_launchd(config: &Config) -> bool {
+    let home = std::env::home_dir().filter(|_| config.is_of_messages());
+    home.is_some_and(|home| names::agent(&home).is_file())
 }
 
 /// Does this version of `imsg` stand for legacy mode? Before 0.3 it spoke no JSON-RPC, and from 0.10 on it is strict.
