@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, FRIEND, FRIENDS, Home, OTHER_FRIEND, TestDaemon, eventually, program, signal, wait_for};
 
-const LABEL: &str = "io.github.imsgd.agent";
+const LABEL: &str = "io.github.imsgd";
 
 fn file(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);

@@ -128,7 +128,7 @@ enum Command {
     Plugin(plugin::Plugin),
     /// Try policies before they are in force
     Policy(policy::Policy),
-    /// Check the configuration
+    /// Check, show and change the configuration
     Config(config::ConfigCommand),
     /// Simulate Messages: a database, what arrives in it, and an osascript
     Sim(sim::Args),

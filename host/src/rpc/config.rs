@@ -68,8 +68,8 @@ async fn change(service: &Service, params: &Params, change: Change) -> Answer {
     }
     if !key.is_for_clients() {
         return Err(RpcError::params(format!(
-            "`{key}` is for the owner of this Mac to change, with `imsgd config`; clients may change keys of policy, \
-             journal, and plugin.NAME.config"
+            "`{key}` is for the owner of this Mac to change, with `imsgd config`; clients may change keys of policy \
+             and plugin.NAME.config"
         )));
     }
     let edited = service.reloader.edit(key.clone(), change).await.map_err(refusal)?;
