@@ -245,8 +245,38 @@ fn what_is_of_somebody_else_is_not_replaced() {
     fs::remove_dir_all(&to).unwrap();
     fs::create_dir_all(home.path(".local/bin")).unwrap();
     fs::write(home.path(".local/bin/imsgd"), "theirs").unwrap();
-    let refused = home.run(&["install", "--dry-run", "--to", to.to_str().unwrap()]);
-    assert!(refused.stderr.contains(".local/bin/imsgd is not ours"), "{refused:?}");
+    let plan = plan(&home, &[]);
+    assert_eq!((steps(&plan, "link").len(), &plan["command"]), (0, &Value::Null));
+    let [left] = &plan["left"].as_array().unwrap()[..] else { panic!("{plan:#}") };
+    let left = left.as_str().unwrap();
+    assert!(left.contains(".local/bin/imsgd is another program; run "), "{left}");
+    assert!(left.contains("Applications/imsgd.app/Contents/MacOS/imsgd from the app"), "{left}");
+}
+
+#[test]
+fn an_installation_tells_where_the_command_is_and_whether_shells_find_it() {
+    let home = Home::new(FRIENDS);
+    let to = home.path("Applications");
+    let told = |path: &str| {
+        let mut command = home.command(&["install", "--dry-run", "--to", to.to_str().unwrap()]);
+        String::from_utf8(command.env("PATH", path).output().unwrap().stderr).unwrap()
+    };
+    let said = told("/usr/bin:/bin");
+    assert!(said.contains(".local/bin/imsgd; ") && said.contains(" is not in your PATH"), "{said}");
+    let said = told(&format!("/usr/bin:{}", home.path(".local/bin").display()));
+    assert!(said.contains(".local/bin/imsgd.") && !said.contains("PATH"), "{said}");
+}
+
+#[test]
+fn the_agent_looks_for_its_files_where_its_owners_shell_does() {
+    let home = Home::new(FRIENDS);
+    let to = home.path("Applications");
+    let mut command = home.command(&["install", "--dry-run", "--json", "--to", to.to_str().unwrap()]);
+    let told = command.env("XDG_STATE_HOME", "/other/state").env("XDG_CONFIG_HOME", "relative").output().unwrap();
+    let plan: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let agent = parsed(text(&plan, "Library/LaunchAgents/io.github.imsgd.plist"));
+    let environment = agent.get("EnvironmentVariables").unwrap().as_dictionary().unwrap();
+    assert_eq!((string(environment, "XDG_STATE_HOME"), environment.len()), ("/other/state", 2));
 }
 
 #[test]
@@ -299,7 +329,7 @@ fn an_uninstall_removes_what_was_installed_and_names_what_it_leaves() {
     put_in_place(&home, &plan(&home, &[]));
     let (removed, left) = removal(&home, &[]);
     assert_eq!(removed, INSTALLED);
-    for kept in ["config.toml", "delete-identity -c 'imsgd code signing'", "plugins"] {
+    for kept in ["config.toml", "delete-identity -t -c 'imsgd code signing'", "plugins"] {
         assert!(left.iter().any(|line| line.contains(kept)), "{kept} in {left:?}");
     }
     let (removed, left) = removal(&home, &["--purge"]);
@@ -318,6 +348,74 @@ fn an_uninstall_leaves_what_only_has_our_names() {
     let (removed, left) = removal(&home, &[]);
     assert_eq!(removed, [""; 0]);
     assert_eq!(left.iter().filter(|line| line.ends_with("is not ours")).count(), 3, "{left:?}");
+}
+
+#[test]
+fn a_purge_keeps_the_state_of_other_accounts_and_databases() {
+    let home = Home::new(FRIENDS);
+    // The usual state folder is that of an imsgd whose configuration names none.
+    let state = home.path(".local/state/imsgd");
+    for folder in ["accounts/bot", "db-0123456789ab", "staging"] {
+        fs::create_dir_all(state.join(folder)).unwrap();
+    }
+    let others = ["accounts", "db-0123456789ab"].map(|name| state.join(name).to_str().unwrap().to_owned());
+    let told = |more: &[&str]| -> Value {
+        let told = home.run_bare(&[&["uninstall", "--dry-run", "--json"], more].concat());
+        serde_json::from_str(&told.stdout).unwrap_or_else(|_| panic!("{told:?}"))
+    };
+    let purged = told(&["--purge"]);
+    let [clear] = steps(&purged, "clear")[..] else { panic!("{purged:#}") };
+    assert_eq!((&clear["path"], &clear["keep"]), (&state.to_str().unwrap().into(), &others.to_vec().into()));
+    assert!(steps(&purged, "remove").iter().all(|step| !step["path"].as_str().unwrap().ends_with("state/imsgd")));
+    for told in [purged, told(&[])] {
+        for other in &others {
+            let line = format!("state of other accounts or databases: {other}");
+            assert!(told["left"].as_array().unwrap().contains(&line.as_str().into()), "{told:#}");
+        }
+    }
+    fs::remove_dir_all(state.join("accounts")).unwrap();
+    fs::remove_dir_all(state.join("db-0123456789ab")).unwrap();
+    let removed = told(&["--purge"]);
+    assert!(steps(&removed, "remove").iter().any(|step| step["path"] == state.to_str().unwrap()), "{removed:#}");
+}
+
+#[test]
+fn permissions_are_forgotten_while_macos_still_knows_the_app() {
+    let home = Home::new(FRIENDS);
+    put_in_place(&home, &plan(&home, &[]));
+    let to = home.path("Applications");
+    let told = home.run(&["uninstall", "--purge", "--dry-run", "--json", "--to", to.to_str().unwrap()]);
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    let all = told["steps"].as_array().unwrap();
+    let place = |is: &dyn Fn(&Value) -> bool| all.iter().position(is).unwrap();
+    let reset = place(&|step| step["step"] == "try" && argv(step, 0)[0] == "/usr/bin/tccutil");
+    let removed = place(&|step| step["path"] == to.join("imsgd.app").to_str().unwrap());
+    assert!(reset < removed, "{told:#}");
+    let (_, left) = removal(&home, &[]);
+    assert!(left.iter().any(|line| line.contains("tccutil reset All io.github.imsgd (before this")), "{left:?}");
+}
+
+#[test]
+fn a_removal_looks_whether_a_daemon_serves_the_state_and_says_what_is_not_there() {
+    let home = Home::new(FRIENDS);
+    let told = home.run(&["uninstall", "--dry-run", "--purge"]);
+    assert!(told.stdout.contains("not there: ") && !told.stdout.contains("unchanged: remove"), "{told:?}");
+    assert!(!told.stdout.contains("see that no other imsgd serves"), "{told:?}");
+    let daemon = TestDaemon::start(home);
+    let told = daemon.run(&["uninstall", "--dry-run"]);
+    let lines: Vec<&str> = told.stdout.lines().filter(|line| !line.contains('$')).collect();
+    assert!(lines[0].contains("stop the agent") && lines[1].contains("see that no other imsgd serves"), "{told:?}");
+}
+
+#[test]
+fn a_configuration_that_is_wrong_keeps_nobody_from_removing_the_rest() {
+    let home = Home::new("nonsense = true\n");
+    let told = home.run(&["uninstall", "--dry-run"]);
+    assert!(told.status.success() && told.stderr.contains("nonsense"), "{told:?}");
+    assert!(told.stderr.contains("going on as if it were empty"), "{told:?}");
+    assert!(told.stdout.contains(home.path("config.toml").to_str().unwrap()), "{told:?}");
+    let refused = home.run(&["uninstall", "--dry-run", "--purge"]);
+    assert_eq!(refused.status.code(), Some(1), "what is to be purged is in it: {refused:?}");
 }
 
 /// Waits for the daemon of this home as an installation does, and tells what it was nudged to.

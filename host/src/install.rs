@@ -45,6 +45,10 @@ pub struct Facts {
     pub db: Option<PathBuf>,
     pub socket: Option<PathBuf>,
     pub wait: Duration,
+    /// What decides where the daemon looks for its files, of the variables that are set.
+    pub environment: Vec<(String, PathBuf)>,
+    /// Shells find commands where the link is.
+    pub is_link_in_path: bool,
 }
 
 impl Facts {
@@ -91,5 +95,37 @@ pub fn plan(facts: &Facts, found: &Found) -> Vec<Planned> {
         (Step::Remove { path: stage }, has_app),
         (Step::Grant { program: names::program(&facts.app), within: facts.wait }, facts.wait.is_zero()),
     ];
-    steps.map(|(step, is_done)| Planned { step, is_done }).into()
+    let mut plan: Vec<Planned> = steps.map(|(step, is_done)| Planned { step, is_done }).into();
+    plan.retain(|planned| !(found.is_link_taken && matches!(planned.step, Step::Link { .. })));
+    plan
+}
+
+/// Is the own certificate yet to be made?
+pub fn makes_certificate(plan: &[Planned]) -> bool {
+    plan.iter().any(|planned| planned.step == Step::Certificate && !planned.is_done)
+}
+
+/// What is in the way of a step and is left, and what to do instead.
+pub fn left(facts: &Facts, found: &Found) -> Vec<String> {
+    let program = names::program(&facts.app);
+    let folder = program.parent().unwrap_or(&facts.app).display();
+    let taken = format!(
+        "{} is another program; run {} from the app, or put {folder} first in PATH",
+        facts.link.display(),
+        program.display()
+    );
+    if found.is_link_taken { vec![taken] } else { Vec::new() }
+}
+
+/// Where the command is, for whoever types it; nothing where that place is another's.
+pub fn command(facts: &Facts, found: &Found) -> Option<String> {
+    let link = facts.link.display();
+    let folder = facts.link.parent().unwrap_or(&facts.link).display();
+    let said = match facts.is_link_in_path {
+        true => format!("The command is {link}."),
+        false => {
+            format!("The command is {link}; {folder} is not in your PATH: add it, and name the whole path elsewhere.")
+        }
+    };
+    (!found.is_link_taken).then_some(said)
 }

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::ready::{self, Nudge};
 use super::{Global, Where, print, say, session};
-use crate::config::{Choice, Config};
+use crate::config::{Choice, Config, Overrides};
 use crate::daemon::Role;
 use crate::install::carry_out::{self, Owner};
 use crate::install::step::{self, Planned};
@@ -21,6 +21,9 @@ use crate::install::{self, Facts, Found, Removal, Signer, names};
 /// There is one app, and one agent of it.
 const ONE_AGENT: &str = "install and uninstall are for the imsgd without an account; docs/accounts.md tells how launchd \
                          runs that of an account";
+
+/// How long the daemon may take from its start to its first answer, with what macOS checks of a new program.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 
 /// Make an app of this program, sign it, and let launchd run it from now on
 #[derive(Args)]
@@ -76,21 +79,36 @@ impl Install {
             return Ok(ExitCode::SUCCESS);
         }
         let found = Found::look(&facts)?;
+        let left = install::left(&facts, &found);
+        let command = install::command(&facts, &found);
         if self.dry_run {
-            let plan = install::plan(&facts, &runtime()?.block_on(ask_the_system(found, &facts)));
+            let (found, _) = runtime()?.block_on(ask_the_system(found, &facts));
+            let plan = install::plan(&facts, &found);
             let head = json!({"app": names_of(&facts.app), "program": names_of(&names::program(&facts.app)),
-                "bundle_id": names::BUNDLE_ID, "label": names::LABEL, "signer": facts.signer.name()});
-            tell(&plan, &[], head, global.json);
+                "bundle_id": names::BUNDLE_ID, "label": names::LABEL, "signer": facts.signer.name(),
+                "command": command.as_ref().map(|_| names_of(&facts.link)), "command_in_path": facts.is_link_in_path});
+            tell(&plan, &left, head, global.json);
+            command.iter().for_each(|said| say(said));
             return Ok(ExitCode::SUCCESS);
         }
         for_macos("install")?;
         until_interrupted(async {
-            let found = ask_the_system(found, &facts).await;
+            let (found, problem) = ask_the_system(found, &facts).await;
             at_the_screen().await?;
             nobody_else_serves(&config, &found)?;
             let plan = install::plan(&facts, &found);
+            // A second one of the same name would leave codesign not knowing which is meant.
+            if let Some(problem) = problem.filter(|_| install::makes_certificate(&plan)) {
+                return Err(problem.context(
+                    "the login keychain did not tell whether the certificate is there; unlock it in Keychain Access, \
+                     and start this again",
+                ));
+            }
             let mut owner = AtTerminal { config, user: facts.user, is_json: global.json };
-            carry_out::carry_out(&plan, &facts.home, &mut owner).await
+            carry_out::carry_out(&plan, &facts.home, &mut owner).await?;
+            left.iter().for_each(|what| say(&format!("left: {what}")));
+            command.iter().for_each(|said| say(said));
+            Ok(())
         })
     }
 
@@ -105,13 +123,17 @@ impl Install {
         }
         let named = (choice != Choice::Usual).then(|| choice.path()).transpose()?;
         let absolute = |path: Option<PathBuf>| path.map(std::path::absolute).transpose();
+        let link = install::link_folder(&home).join("imsgd");
+        let path = std::env::var_os("PATH").unwrap_or_default();
         Ok(Facts {
             user: rustix::process::getuid().as_raw(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             source_sha256: install::sha256(&source, &app)?,
             source,
             app,
-            link: install::link_folder(&home).join("imsgd"),
+            is_link_in_path: std::env::split_paths(&path).any(|folder| Some(folder.as_path()) == link.parent()),
+            link,
+            environment: environment(),
             signer: self.identity.clone().map_or(Signer::Own, Signer::Named),
             config: absolute(named)?,
             db: absolute(self.at.db.clone())?,
@@ -124,10 +146,7 @@ impl Install {
 
 impl Uninstall {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        let config = global.load(&self.at)?;
-        if config.account.is_some() {
-            bail!("{ONE_AGENT}");
-        }
+        let config = self.config(global)?;
         let home = home()?;
         let folders = match &self.to {
             Some(folder) => vec![std::path::absolute(folder)?],
@@ -152,11 +171,37 @@ impl Uninstall {
         for_macos("uninstall")?;
         until_interrupted(async {
             let mut owner = AtTerminal { config, user: removal.user, is_json: global.json };
-            carry_out::carry_out(&steps, &removal.home, &mut owner).await?;
+            carry_out::remove_all(&steps, &removal.home, &mut owner).await?;
             tell(&[], &left, json!({}), global.json);
             Ok(())
         })
     }
+
+    /// A configuration that cannot be read keeps nobody from removing what is not in it.
+    fn config(&self, global: &Global) -> anyhow::Result<Config> {
+        let overrides = global.overrides(&self.at);
+        if matches!(Choice::of(&overrides)?, Choice::Account(_)) {
+            bail!("{ONE_AGENT}");
+        }
+        match Config::load(&overrides) {
+            Ok(config) if config.account.is_some() => bail!("{ONE_AGENT}"),
+            Err(error) if !self.purge => {
+                say(&format!("{error}; going on as if it were empty"));
+                let empty = Overrides { config: Some("/dev/null".into()), account: None, ..overrides.clone() };
+                let mut config = Config::load(&empty)?;
+                config.path = Config::path(&overrides)?;
+                Ok(config)
+            }
+            loaded => Ok(loaded?),
+        }
+    }
+}
+
+/// launchd starts the agent without what a shell sets. Relative ones count for nothing.
+fn environment() -> Vec<(String, PathBuf)> {
+    let set = |name: &str| Some((name.to_owned(), PathBuf::from(std::env::var_os(name)?)));
+    let set = ["XDG_CONFIG_HOME", "XDG_STATE_HOME"].into_iter().filter_map(set);
+    set.filter(|(_, folder)| folder.is_absolute()).collect()
 }
 
 fn home() -> anyhow::Result<PathBuf> {
@@ -207,14 +252,17 @@ fn nobody_else_serves(config: &Config, found: &Found) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What only launchd and the keychain know, where they are.
-async fn ask_the_system(found: Found, facts: &Facts) -> Found {
+/// What only launchd and the keychain know, where they are; and why the keychain did not tell.
+async fn ask_the_system(found: Found, facts: &Facts) -> (Found, Option<anyhow::Error>) {
     if !cfg!(target_os = "macos") {
-        return found;
+        return (found, None);
     }
     let shown = carry_out::ask(&step::shown(facts.user)).await;
-    let has_identity = carry_out::has_identity(facts.signer.name()).await.unwrap_or_default();
-    Found { is_loaded: shown.is_ok_and(|ended| ended.status.success()), has_identity, ..found }
+    let is_loaded = shown.is_ok_and(|ended| ended.status.success());
+    match carry_out::has_identity(facts.signer.name()).await {
+        Ok(has_identity) => (Found { is_loaded, has_identity, ..found }, None),
+        Err(problem) => (Found { is_loaded, ..found }, Some(problem)),
+    }
 }
 
 /// The keychain and the agent are of the session at the screen.
@@ -267,6 +315,10 @@ struct AtTerminal {
 impl Owner for AtTerminal {
     fn hears(&mut self, line: &str) {
         say(line);
+    }
+
+    async fn answers(&mut self) -> anyhow::Result<()> {
+        ready::answers(&self.config, ANSWERS_WITHIN).await
     }
 
     async fn grants(&mut self, program: &Path, within: Duration) -> anyhow::Result<()> {

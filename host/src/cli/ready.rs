@@ -24,6 +24,19 @@ pub enum Nudge {
     Restart,
 }
 
+/// Waits until somebody takes the daemon's socket's connections, which it does before it can read.
+pub async fn answers(config: &Config, within: Duration) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while client::connect(config).is_none() {
+        if began.elapsed() >= within {
+            let socket = client::socket_of(config);
+            bail!("nobody answers on {} within {} s", socket.display(), within.as_secs());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
 /// Asks the daemon until it can read, and then how many messages there are.
 pub async fn wait(config: &Config, within: Duration, mut nudge: impl AsyncFnMut(Nudge)) -> anyhow::Result<u64> {
     let began = Instant::now();

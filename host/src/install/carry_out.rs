@@ -1,10 +1,10 @@
 //! Does the steps of a plan, in order. Where one fails, the version before is put back and runs again.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -12,6 +12,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::certificate::{self, Told};
 use super::step::{self, Planned, Step};
 use super::{Signer, names};
+use crate::daemon::{Holder, Instance, Role};
 use crate::process::{self, Ended, Limit, Talk};
 
 /// For what asks nobody.
@@ -23,6 +24,9 @@ const ASKED: Duration = Duration::from_secs(300);
 const FREE_WITHIN: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(250);
 
+/// Of what the daemon says before it ends, as much as is told.
+const SAID_BYTES: u64 = 4096;
+
 /// `launchctl` ends so for what it does not have.
 const NOT_LOADED: [i32; 2] = [3, 113];
 /// And so for what is about to end.
@@ -31,28 +35,35 @@ const ENDS: i32 = 36;
 /// What is told of each step as it is done, and what waits for the permission.
 pub trait Owner {
     fn hears(&mut self, line: &str);
+    /// Succeeds once the daemon answers that launchd was told to run.
+    fn answers(&mut self) -> impl Future<Output = anyhow::Result<()>>;
     /// Waits until the daemon can read the messages. `restart` makes launchd start it anew.
     fn grants(&mut self, program: &Path, within: Duration) -> impl Future<Output = anyhow::Result<()>>;
 }
 
-/// Does all steps that are not done.
+/// Does all steps of an installation that are not done.
 pub async fn carry_out(steps: &[Planned], home: &Path, owner: &mut impl Owner) -> anyhow::Result<()> {
     let mut done = Done::default();
+    let Err(error) = each(steps, home, owner, &mut done).await else { return Ok(()) };
+    Err(match done.undo().await {
+        Ok(true) => error.context("the version before is back in its place"),
+        Ok(false) => error,
+        Err(problem) => error.context(format!("the version before could not be put back: {problem:#}")),
+    })
+}
+
+/// Does all steps of a removal. What was removed before one that fails is not put back: whoever asked for that wants it
+/// gone, and an agent would be started that has no program.
+pub async fn remove_all(steps: &[Planned], home: &Path, owner: &mut impl Owner) -> anyhow::Result<()> {
+    each(steps, home, owner, &mut Done::default()).await
+}
+
+async fn each(steps: &[Planned], home: &Path, owner: &mut impl Owner, done: &mut Done) -> anyhow::Result<()> {
     for planned in steps {
-        let about = planned.step.about();
-        if planned.is_done {
-            owner.hears(&format!("unchanged: {about}"));
-            continue;
-        }
-        owner.hears(&about);
-        if let Err(error) = one(&planned.step, home, owner, &mut done).await {
-            let undone = done.undo().await;
-            let error = error.context(format!("could not {about}"));
-            return Err(match undone {
-                Ok(true) => error.context("the version before is back in its place"),
-                Ok(false) => error,
-                Err(problem) => error.context(format!("the version before could not be put back: {problem:#}")),
-            });
+        owner.hears(&planned.about());
+        if !planned.is_done {
+            let done = one(&planned.step, home, owner, done).await;
+            done.with_context(|| format!("could not {}", planned.step.about()))?;
         }
     }
     Ok(())
@@ -67,12 +78,19 @@ struct Done {
     agent: Option<(PathBuf, Vec<u8>)>,
     /// Whose agent ran, and was stopped.
     stopped: Option<u32>,
+    /// Whose new agent was started, and has not answered yet.
+    started: Option<u32>,
+    /// No daemon starts for as long as this is held.
+    alone: Option<Instance>,
 }
 
 impl Done {
     /// Puts back what was there. False where nothing had been there, or nothing was touched.
     async fn undo(self) -> anyhow::Result<bool> {
         let mut is_back = false;
+        if let Some(user) = self.started.filter(|_| self.replaced.is_some() || self.stopped.is_some()) {
+            stop(user).await?;
+        }
         if let Some((made, at)) = self.replaced {
             exchange(&made, &at)?;
             is_back = true;
@@ -111,11 +129,24 @@ async fn one(step: &Step, home: &Path, owner: &mut impl Owner, done: &mut Done) 
         Step::Replace { made, at } => fs::rename(made, at)?,
         Step::Link { at, to } => link(at, to)?,
         Step::Start { user, agent } => {
+            let log = names::launch_log(home);
+            let before = fs::metadata(&log).map_or(0, |log| log.len());
             start(*user, agent).await?;
+            done.started = Some(*user);
+            owner.answers().await.with_context(|| said_since(&log, before))?;
             // It runs: what follows is only to be told of.
             *done = Done::default();
         }
         Step::Remove { path } => remove(path)?,
+        Step::Clear { path, keep } => {
+            for entry in fs::read_dir(path)? {
+                let entry = entry?.path();
+                if !keep.contains(&entry) {
+                    remove(&entry)?;
+                }
+            }
+        }
+        Step::Alone { state, within } => done.alone = Some(alone(state, *within).await?),
         Step::Try { argv, .. } => {
             if let Err(error) = succeed(argv, QUICK).await {
                 owner.hears(&format!("  not done: {error:#}"));
@@ -262,11 +293,39 @@ async fn stop(user: u32) -> anyhow::Result<bool> {
 async fn start(user: u32, agent: &Path) -> anyhow::Result<()> {
     let [enable, bootstrap] = step::start(user, agent);
     succeed(&enable, QUICK).await?;
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     loop {
         match succeed(&bootstrap, QUICK).await {
             Ok(_) => return Ok(()),
             Err(error) if began.elapsed() > FREE_WITHIN => return Err(error),
+            Err(_) => tokio::time::sleep(STEP).await,
+        }
+    }
+}
+
+/// What launchd's log of the agent has gained since it had this many bytes.
+fn said_since(log: &Path, before: u64) -> String {
+    let mut said = String::new();
+    let read = File::open(log).and_then(|mut file| {
+        file.seek(SeekFrom::Start(before))?;
+        file.take(SAID_BYTES).read_to_string(&mut said)
+    });
+    match read {
+        Ok(_) if !said.trim().is_empty() => format!("{} says: {}", log.display(), said.trim()),
+        _ => format!("{} says nothing", log.display()),
+    }
+}
+
+/// One that was just told to end may take its time; any other is somebody's.
+async fn alone(state: &Path, within: Duration) -> anyhow::Result<Instance> {
+    let began = Instant::now();
+    loop {
+        match Instance::claim(state, Role::Errand)? {
+            Ok(instance) => return Ok(instance),
+            Err(Holder { pid, .. }) if began.elapsed() >= within => bail!(
+                "imsgd (process {pid}) serves it, and is not the agent's; nothing was removed. Stop it, and start this \
+                 again: kill {pid}"
+            ),
             Err(_) => tokio::time::sleep(STEP).await,
         }
     }

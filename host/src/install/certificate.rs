@@ -123,7 +123,7 @@ pub fn trust(certificate: &Path) -> [Vec<String>; 2] {
 }
 
 pub fn forget() -> Vec<String> {
-    words(&[SECURITY, "delete-identity", "-c", CERTIFICATE])
+    words(&[SECURITY, "delete-identity", "-t", "-c", CERTIFICATE])
 }
 
 pub fn text(path: &Path) -> String {

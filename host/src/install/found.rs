@@ -24,10 +24,12 @@ pub struct Found {
     pub has_logs: bool,
     /// The command in the terminal is the app's.
     pub has_link: bool,
+    /// Where the command would be is another program, which is left.
+    pub is_link_taken: bool,
 }
 
 impl Found {
-    /// Looks at the files. Refused where another's are in the way.
+    /// Looks at the files. Refused where another's app is in the way.
     pub fn look(facts: &Facts) -> anyhow::Result<Found> {
         let info = file(&names::info(&facts.app))?;
         let is_ours = info.as_ref().is_none_or(|info| bundle(info).as_deref() == Some(BUNDLE_ID));
@@ -36,13 +38,11 @@ impl Found {
         }
         let program = names::program(&facts.app);
         let linked = fs::read_link(&facts.link).ok();
-        if !is_free(&facts.link, linked.as_deref()) {
-            bail!("{} is not ours, and was left alone; move it away, or take it out of use", facts.link.display());
-        }
         Ok(Found {
             has_program: program.is_file(),
             agent: file(&names::agent(&facts.home))?,
             has_logs: names::logs(&facts.home).is_dir(),
+            is_link_taken: !is_free(&facts.link, linked.as_deref()),
             has_link: linked == Some(program),
             info,
             ..Found::default()

@@ -90,7 +90,8 @@ pub fn agent(facts: &Facts) -> Vec<u8> {
     ] {
         agent.insert(key.to_owned(), value);
     }
-    let environment = Dictionary::from_iter([("PATH".to_owned(), Value::from(PATH))]);
+    let mut environment = Dictionary::from_iter([("PATH".to_owned(), Value::from(PATH))]);
+    environment.extend(facts.environment.iter().map(|(name, value)| (name.clone(), text(value))));
     agent.insert("EnvironmentVariables".to_owned(), environment.into());
     written(agent)
 }

@@ -38,6 +38,10 @@ pub enum Step {
     Start { user: u32, agent: PathBuf },
     /// Removes a file, or a folder with all in it.
     Remove { path: PathBuf },
+    /// Removes what is in a folder, but for these in it.
+    Clear { path: PathBuf, keep: Vec<PathBuf> },
+    /// Waits until no daemon serves this state folder, and keeps others from starting until all is done.
+    Alone { state: PathBuf, within: Duration },
     /// A command that may fail.
     Try { about: String, argv: Vec<String> },
     /// Opens the pane in which Full Disk Access is given, and waits until the daemon can read.
@@ -79,6 +83,11 @@ impl Step {
             Step::Link { at, to } => format!("link {} to {}", at.display(), to.display()),
             Step::Start { .. } => "start the agent, now and after each login".to_owned(),
             Step::Remove { path } => format!("remove {}", path.display()),
+            Step::Clear { path, keep } => {
+                let names: Vec<_> = keep.iter().filter_map(|kept| Some(kept.file_name()?.to_string_lossy())).collect();
+                format!("remove what is in {}, but for {}", path.display(), names.join(", "))
+            }
+            Step::Alone { state, .. } => format!("see that no other imsgd serves {}", state.display()),
             Step::Try { about, .. } => about.clone(),
             Step::Grant { program, within } => format!(
                 "unless the daemon can read the messages: show where Full Disk Access is given, and wait up to {} s \
@@ -121,6 +130,8 @@ impl Step {
             Step::Link { .. } => "link",
             Step::Start { .. } => "start",
             Step::Remove { .. } => "remove",
+            Step::Clear { .. } => "clear",
+            Step::Alone { .. } => "alone",
             Step::Try { .. } => "try",
             Step::Grant { .. } => "grant",
         }
@@ -143,7 +154,11 @@ impl Planned {
             Step::Folder { path, mode } | Step::Write { path, mode, .. } | Step::Copy { to: path, mode, .. } => {
                 (Some(path), Some(mode))
             }
-            Step::Replace { at: path, .. } | Step::Link { at: path, .. } | Step::Remove { path } => (Some(path), None),
+            Step::Replace { at: path, .. }
+            | Step::Link { at: path, .. }
+            | Step::Remove { path }
+            | Step::Clear { path, .. }
+            | Step::Alone { state: path, .. } => (Some(path), None),
             _ => (None, None),
         };
         if let Some(path) = path {
@@ -158,15 +173,24 @@ impl Planned {
             Step::Copy { from, .. } => said["from"] = text(from).into(),
             Step::Link { to, .. } => said["to"] = text(to).into(),
             Step::Replace { made, .. } => said["from"] = text(made).into(),
+            Step::Clear { keep, .. } => said["keep"] = keep.iter().map(|kept| text(kept)).collect(),
             _ => {}
         }
         said
     }
 
+    /// What it does, or that it is so already.
+    pub fn about(&self) -> String {
+        match &self.step {
+            Step::Remove { path } if self.is_done => format!("not there: {}", path.display()),
+            step if self.is_done => format!("unchanged: {}", step.about()),
+            step => step.about(),
+        }
+    }
+
     /// For people: what it does, and below that the command lines.
     pub fn lines(&self) -> String {
-        let mark = if self.is_done { "unchanged: " } else { "" };
-        let mut said = format!("{mark}{}\n", self.step.about());
+        let mut said = format!("{}\n", self.about());
         if !self.is_done {
             for told in self.step.commands() {
                 said.push_str(&format!("     $ {}\n", spelled(&told.argv)));

@@ -15,6 +15,10 @@ impl Owner for Heard {
         self.0.push(line.to_owned());
     }
 
+    async fn answers(&mut self) -> anyhow::Result<()> {
+        bail!("nobody answers")
+    }
+
     async fn grants(&mut self, _: &Path, _: Duration) -> anyhow::Result<()> {
         bail!("nobody is there")
     }
@@ -70,7 +74,7 @@ async fn what_is_so_already_is_told_and_not_done() {
     let mut heard = Heard::default();
     carry_out(&[Planned { step, is_done: true }], home.path(), &mut heard).await.unwrap();
     assert_eq!(names(home.path()), ["kept"]);
-    assert!(heard.0[0].starts_with("unchanged: remove "), "{:?}", heard.0);
+    assert!(heard.0[0].starts_with("not there: "), "{:?}", heard.0);
 }
 
 /// An upgrade that fails at this step.
@@ -108,6 +112,61 @@ async fn an_agent_that_does_not_start_is_a_failure() {
     let (error, _) = upgrade(&home, Step::Start { user: 501, agent: home.path().join("agent.plist") }).await;
     assert!(error.contains("`/bin/launchctl enable gui/501/io.github.imsgd`"), "{error}");
     assert_eq!(fs::read_to_string(home.path().join("app/imsgd")).unwrap(), "before");
+}
+
+#[tokio::test]
+async fn what_was_removed_before_a_step_that_fails_stays_removed() {
+    let home = home();
+    let at = |name: &str| home.path().join(name);
+    fs::create_dir_all(at("app")).unwrap();
+    fs::create_dir_all(at("made")).unwrap();
+    let steps = todo(vec![
+        Step::Replace { made: at("made"), at: at("app") },
+        Step::Remove { path: at("made") },
+        Step::Copy { from: at("not there"), to: at("x"), mode: 0o644 },
+    ]);
+    let error = remove_all(&steps, home.path(), &mut Heard::default()).await.unwrap_err();
+    assert!(format!("{error:#}").starts_with("could not copy "), "{error:#}");
+    assert_eq!(names(home.path()), ["app"]);
+}
+
+#[tokio::test]
+async fn a_folder_is_cleared_of_all_but_what_is_to_be_kept() {
+    let home = home();
+    let at = |name: &str| home.path().join(name);
+    for folder in ["accounts/bot", "db-0123456789ab", "staging/one"] {
+        fs::create_dir_all(at(folder)).unwrap();
+    }
+    fs::write(at("state.db"), "").unwrap();
+    let clear = Step::Clear { path: home.path().into(), keep: vec![at("accounts"), at("db-0123456789ab")] };
+    remove_all(&todo(vec![clear]), home.path(), &mut Heard::default()).await.unwrap();
+    assert_eq!(names(home.path()), ["accounts", "db-0123456789ab"]);
+    assert_eq!(names(&at("accounts")), ["bot"]);
+}
+
+#[tokio::test]
+async fn nothing_is_removed_below_a_daemon_that_somebody_else_started() {
+    let home = home();
+    let steps = todo(vec![
+        Step::Alone { state: home.path().into(), within: Duration::ZERO },
+        Step::Remove { path: home.path().join("daemon.lock") },
+    ]);
+    let other = Instance::claim(home.path(), Role::Serve).unwrap().ok().unwrap();
+    let error = remove_all(&steps, home.path(), &mut Heard::default()).await.unwrap_err();
+    assert!(format!("{error:#}").contains(&format!("kill {}", std::process::id())), "{error:#}");
+    assert_eq!(names(home.path()), ["daemon.lock"]);
+    drop(other);
+    remove_all(&steps, home.path(), &mut Heard::default()).await.unwrap();
+    assert_eq!(names(home.path()), [""; 0]);
+}
+
+#[test]
+fn of_the_log_only_what_came_since_is_told() {
+    let home = home();
+    let log = home.path().join("launchd.log");
+    fs::write(&log, "long ago\nno socket\n").unwrap();
+    assert!(said_since(&log, 9).ends_with("launchd.log says: no socket"));
+    assert!(said_since(&log, 19).ends_with("says nothing"));
 }
 
 #[tokio::test]
