@@ -3,6 +3,7 @@
 //! Each finding has an id that never changes, and is there each time: what could not be looked at is `unknown` with the
 //! reason, never `ok`. Nothing here writes, and nothing asks macOS for what it would have to ask its owner for.
 
+mod command;
 mod daemon;
 mod database;
 mod launchd;
@@ -24,7 +25,8 @@ pub use daemon::Daemon;
 pub use database::readings;
 pub use system::System;
 
-use crate::config::Config;
+use crate::config::choice::{Choice, Overrides};
+use crate::config::{Config, Error, expand};
 use crate::install::names;
 use launchd::Job;
 use signature::Signature;
@@ -167,8 +169,13 @@ pub const KINDS: &[(&str, &str)] = &[
 /// What the findings are made of.
 pub struct Seen {
     pub config: Config,
-    /// Where a daemon listens, or would.
+    /// The options that say which configuration and which daemon are meant.
+    pub said: Overrides,
+    /// Where a daemon listens for clients, or would.
     pub socket: PathBuf,
+    /// What any client meets there.
+    pub knocked: Daemon,
+    /// What the owner meets, who may ask everything.
     pub daemon: Daemon,
     /// Answers of the daemon to `outbox.list`, `held.list` and `chats.list`, where it gave one.
     pub outbox: Option<Value>,
@@ -180,9 +187,28 @@ pub struct Seen {
 }
 
 impl Seen {
-    pub fn new(config: Config, socket: PathBuf, daemon: Daemon, system: System) -> Seen {
+    /// Of a daemon that nobody looked for yet.
+    pub fn new(config: Config, said: Overrides, system: System) -> Seen {
         let (outbox, held, chats, job, signature) = Default::default();
-        Seen { config, socket, daemon, outbox, held, chats, system, job, signature }
+        let (socket, knocked, daemon) = (config.socket(), Daemon::Absent, Daemon::Absent);
+        Seen { config, said, socket, knocked, daemon, outbox, held, chats, system, job, signature }
+    }
+
+    /// `imsgd` with these words, for the same configuration and the same daemon.
+    fn command(&self, words: &str) -> String {
+        command::command(words, &self.said)
+    }
+
+    /// How a daemon that launchd may have started is started again.
+    fn restart(&self) -> String {
+        match self.config.account {
+            None => daemon::kickstart(),
+            Some(_) => format!("start the daemon of the account again (`{}`)", self.command("serve")),
+        }
+    }
+
+    fn read_log(&self) -> &'static str {
+        if self.config.account.is_none() { READ_LOG } else { "read the log of the account's daemon" }
     }
 
     /// The daemon's own part of its status.
@@ -191,7 +217,11 @@ impl Seen {
     }
 
     fn job(&self) -> Result<&Job, &String> {
-        self.job.get_or_init(|| launchd::ask(&self.system)).as_ref()
+        let ask = || match self.config.account {
+            None => launchd::ask(&self.system),
+            Some(_) => Err(launchd::OF_ACCOUNT.to_owned()),
+        };
+        self.job.get_or_init(ask).as_ref()
     }
 
     fn signature(&self) -> Result<&Signature, &String> {
@@ -222,16 +252,39 @@ pub fn examine(seen: &Seen) -> Vec<Finding> {
     sorted(areas.into_iter().flatten().collect())
 }
 
-/// Where the configuration cannot be read, nothing else is known.
-pub fn without_configuration(error: &str) -> Vec<Finding> {
-    let mut findings = vec![
-        Finding::error("configuration", "The configuration cannot be used.")
-            .seen(error)
-            .next("mend that key, then `imsgd config check`"),
-    ];
-    let others = KINDS.iter().map(|(id, _)| *id).filter(|id| *id != "configuration");
-    findings.extend(others.map(|id| Finding::unknown(id, "the configuration cannot be read")));
+/// Where the configuration cannot be read, little else is known: only what no configuration says.
+pub fn without_configuration(error: &anyhow::Error, said: &Overrides, system: System) -> Vec<Finding> {
+    let found = Finding::error("configuration", "The configuration cannot be used.");
+    let mut findings = vec![found.seen(format!("{error:#}")).next(to_mend(error, said))];
+    let mut config = Config::default();
+    config.account = Choice::of(said).ok().and_then(Choice::account);
+    config.messages.db = expand(&config.messages.db);
+    let seen = Seen::new(config, said.clone(), system);
+    findings.extend(launchd::findings(&seen));
+    findings.push(messages::app(&seen));
+    findings.push(state::disk(&seen, &seen.config.state_dir()));
+    let is_known = |id: &str| findings.iter().any(|finding| finding.id == id);
+    let others: Vec<&'static str> = KINDS.iter().map(|(id, _)| *id).filter(|id| !is_known(id)).collect();
+    findings.extend(others.into_iter().map(|id| Finding::unknown(id, "the configuration cannot be read")));
     sorted(findings)
+}
+
+/// What to do about a configuration that cannot be used.
+fn to_mend(error: &anyhow::Error, said: &Overrides) -> String {
+    let check = command::command("config check", said);
+    match error.downcast_ref::<Error>() {
+        Some(Error::Invalid { .. }) => format!("mend that key, then `{check}`"),
+        Some(Error::Read { path, .. }) => format!("ls -l '{}'; name a file that you may read, then `{check}`", path.display()),
+        Some(Error::NoAccount { name, .. }) => {
+            format!("begin it with `imsgd config set messages.db FILE --account {name}`, or name one that there is")
+        }
+        Some(Error::Two(one, other)) => format!("leave out {one} or {other}"),
+        Some(Error::AccountName(_)) => "imsgd doctor --account NAME, with the name of an account".to_owned(),
+        Some(Error::SharedDb { accounts, .. }) => {
+            format!("imsgd doctor --account {}, or --account {}", accounts[0], accounts[1])
+        }
+        Some(Error::NoHome) | None => format!("see to what it says, then `{check}`"),
+    }
 }
 
 fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
@@ -270,10 +323,27 @@ mod tests {
     }
 
     #[test]
-    fn without_a_configuration_everything_else_is_unknown() {
-        let findings = without_configuration("no TOML");
+    fn without_a_configuration_only_what_needs_none_is_known() {
+        let error = anyhow::anyhow!("no TOML");
+        let findings = without_configuration(&error, &Overrides::default(), System::from_environment());
         assert_eq!(findings.len(), KINDS.len());
-        assert_eq!(findings[0].id, "configuration");
-        assert!(findings[1..].iter().all(|finding| finding.severity == Severity::Unknown));
+        let needs_none = |finding: &&Finding| ["launchd", "messages_app", "disk"].contains(&finding.id);
+        let known: Vec<&str> = findings
+            .iter()
+            .filter(|finding| !needs_none(finding) && finding.severity != Severity::Unknown)
+            .map(|finding| finding.id)
+            .collect();
+        assert_eq!(known, ["configuration"]);
+    }
+
+    #[test]
+    fn what_is_to_be_done_about_a_configuration_is_of_what_is_wrong_with_it() {
+        let next = |error: Error| to_mend(&error.into(), &Overrides::default());
+        assert_eq!(next(Error::Two("--config", "--account")), "leave out --config or --account");
+        let shared = Error::SharedDb { db: "a".into(), accounts: ["ann".into(), "bot".into()] };
+        assert_eq!(next(shared), "imsgd doctor --account ann, or --account bot");
+        assert!(next(Error::NoHome).contains("`imsgd config check`"));
+        let invalid = Error::Invalid { path: "a".into(), detail: "b".into() };
+        assert_eq!(next(invalid), "mend that key, then `imsgd config check`");
     }
 }

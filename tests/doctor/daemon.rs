@@ -4,10 +4,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use serde_json::{Value, json};
 
-use super::{doctor, doctor_of_another, report};
+use super::{Report, doctor, doctor_of_another, report};
 use crate::harness::{FRIEND, FRIENDS, FRIENDS_AND_STRANGERS, HOSTILE, Home, STRANGER, TestDaemon, eventually};
 
 #[test]
@@ -65,12 +65,19 @@ fn a_socket_that_is_left_from_before_is_told() {
     doctor(&home).check("socket", "warning", &["left from before", "imsgd serve"]);
 }
 
+/// Until all of its threads stand still.
+fn stop(pid: Pid) {
+    kill_process(pid, Signal::STOP).unwrap();
+    let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().expect("it is our child");
+    assert!(status.stopped(), "{status:?}");
+}
+
 #[test]
 fn a_socket_that_was_taken_away_is_told() {
     let daemon = TestDaemon::new(FRIENDS);
     let pid = i32::try_from(daemon.pid()).ok().and_then(Pid::from_raw).unwrap();
     // So that it cannot take its path back meanwhile.
-    kill_process(pid, Signal::STOP).unwrap();
+    stop(pid);
     fs::remove_file(daemon.socket()).unwrap();
     let said = doctor(&daemon);
     kill_process(pid, Signal::CONT).unwrap();
@@ -82,7 +89,7 @@ fn a_socket_that_was_taken_away_is_told() {
 fn a_daemon_that_does_not_answer_is_told_from_another_program() {
     let daemon = TestDaemon::new(FRIENDS);
     let pid = i32::try_from(daemon.pid()).ok().and_then(Pid::from_raw).unwrap();
-    kill_process(pid, Signal::STOP).unwrap();
+    stop(pid);
     let said = doctor(&daemon);
     kill_process(pid, Signal::CONT).unwrap();
     said.check("daemon", "error", &["serves, but gave no status"]);
@@ -182,4 +189,75 @@ fn sends_that_failed_are_told_and_what_macos_did_not_allow_by_its_name() {
 fn contacts_that_cannot_be_read_are_a_note() {
     let daemon = TestDaemon::new(FRIENDS);
     doctor(&daemon).check("contacts", "note", &["there is no address book"]);
+}
+
+/// Nothing but what this machine's disk may be.
+fn is_well(said: &Report) {
+    for finding in said.said["findings"].as_array().unwrap() {
+        let is_wrong = ["warning", "error"].contains(&finding["severity"].as_str().unwrap());
+        assert!(!is_wrong || finding["id"] == "disk", "{finding}");
+    }
+    for id in ["daemon", "version", "socket", "outbox", "held", "lag"] {
+        said.check(id, "ok", &[]);
+    }
+}
+
+#[test]
+fn a_daemon_that_lets_only_its_peers_in_is_well() {
+    let daemon =
+        TestDaemon::start_without_waiting(Home::new(&format!("server.peers = [{{ path = '/bin/sh' }}]\n{FRIENDS}")));
+    eventually("it serves its owner", || {
+        let answered = daemon.run(&["status", "--json"]);
+        let status: Value = serde_json::from_str(&answered.stdout).ok()?;
+        let has_policies = status["imsgd"]["plugins"].as_array().is_some_and(|plugins| !plugins.is_empty());
+        (has_policies && !status["imsgd"]["head"].is_null()).then_some(())
+    });
+    let said = doctor(&daemon);
+    is_well(&said);
+    said.check("socket", "ok", &["for its peers"]);
+    // Whoever names a socket is served as that one serves.
+    let socket = daemon.socket();
+    let said = report(daemon.command(&["doctor", "--json", "--socket", socket.to_str().unwrap()]));
+    said.check("daemon", "warning", &["turns this command away", "server.peers", "without --socket"]);
+    said.check("socket", "ok", &[]);
+}
+
+#[test]
+fn a_daemon_that_lets_clients_do_nothing_is_well() {
+    is_well(&doctor(&TestDaemon::new(&format!("server.scopes = []\n{FRIENDS}"))));
+}
+
+#[test]
+fn what_to_do_names_the_account_and_the_files_that_were_named() {
+    let home = Home::new(FRIENDS);
+    let of = |arguments: &[&str]| report(home.command_bare(&[&["doctor", "--json"], arguments].concat()));
+    fs::create_dir_all(home.path(".config/imsgd/accounts/bot")).unwrap();
+    fs::copy(home.path("config.toml"), home.path(".config/imsgd/accounts/bot/config.toml")).unwrap();
+    let said = of(&["--account", "bot"]);
+    assert_eq!(said.finding("daemon")["next"], "imsgd serve --account bot");
+    said.check("launchd", "unknown", &["an account's daemon runs under a label of its own, see docs/accounts.md"]);
+    let (file, db) = (home.path("config.toml"), home.path("other chat.db"));
+    let (file, db) = (file.to_str().unwrap(), db.to_str().unwrap());
+    let said = of(&["--config", file, "--db", db]);
+    assert_eq!(said.finding("daemon")["next"], format!("imsgd serve --config {file} --db '{db}'"));
+}
+
+#[test]
+fn a_configuration_is_said_to_be_in_force_only_where_a_daemon_says_so() {
+    let home = Home::new(FRIENDS);
+    let what = |said: Report| said.finding("configuration")["what"].as_str().unwrap().to_owned();
+    assert_eq!(what(report(home.command_bare(&["doctor", "--json"]))), "no file: the defaults");
+    assert_eq!(what(doctor(&home)), "right");
+    assert_eq!(what(doctor(&TestDaemon::start(home))), "right, and in force");
+}
+
+#[test]
+fn an_account_that_is_not_there_and_two_configurations_at_once_have_no_key_to_mend() {
+    let home = Home::new(FRIENDS);
+    let said = report(home.command_bare(&["doctor", "--json", "--account", "bot"]));
+    said.check("configuration", "error", &["there is no account `bot`"]);
+    let next = said.finding("configuration")["next"].as_str().unwrap();
+    assert!(next.starts_with("begin it with `imsgd config set messages.db FILE --account bot`"), "{next}");
+    let said = report(home.command(&["doctor", "--json", "--account", "bot"]));
+    assert_eq!(said.finding("configuration")["next"], "leave out --config or --account");
 }

@@ -9,14 +9,19 @@ use anstyle::Style;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::failure::Failure;
 use super::look::{self, FAINT, NAME, NEWS, WRONG, padded, paint};
 use super::{Global, Where, client, print, status};
 use crate::config::Config;
+use crate::config::choice::Overrides;
 use crate::doctor::{self, Daemon, Finding, Seen, Severity, System};
 
 /// Where something is wrong, and where something is broken. What could not be checked is neither.
 const WARNINGS: u8 = 1;
 const ERRORS: u8 = 2;
+
+/// The code of the error with which a daemon turns away who is none of its `server.peers`.
+const NOT_PERMITTED: i64 = -32006;
 
 const AFTER: &str = "\
 Ends with 0 where all is well, with 1 after warnings and with 2 after errors. What could not be checked is told as
@@ -35,10 +40,10 @@ pub struct Doctor {
 impl Doctor {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let system = System::from_environment();
-        let ssh = system.ssh.clone();
+        let (ssh, said) = (system.ssh.clone(), global.overrides(&self.at));
         let findings = match global.load(&self.at) {
-            Ok(config) => doctor::examine(&see(config, system)),
-            Err(error) => doctor::without_configuration(&error.to_string()),
+            Ok(config) => doctor::examine(&see(config, said, system)),
+            Err(error) => doctor::without_configuration(&error, &said, system),
         };
         let worst = doctor::worst(&findings);
         if global.json {
@@ -58,34 +63,45 @@ impl Doctor {
 }
 
 /// Asks the daemon for all that the findings are made of.
-fn see(config: Config, system: System) -> Seen {
-    let socket = client::socket_of(&config);
-    let daemon = knock(&socket);
+fn see(config: Config, said: Overrides, system: System) -> Seen {
+    let mut seen = Seen::new(config, said, system);
+    seen.socket = client::socket_of(&seen.config);
+    seen.knocked = knock(&seen.socket);
+    // Its owner may ask where clients are turned away, or may not do all.
+    let owners = client::connect(&seen.config).map(answer_on);
+    seen.daemon = owners.filter(|daemon| daemon.status().is_some()).unwrap_or_else(|| seen.knocked.clone());
+    if seen.daemon.status().is_none() {
+        return seen;
+    }
     let ask = |method: &str, params: Value| {
-        let stream = UnixStream::connect(&socket).ok()?;
+        let stream = client::connect(&seen.config)?;
         stream.set_read_timeout(Some(status::ANSWERS_WITHIN)).ok()?;
         client::call_on(stream, method, &params).ok()
     };
-    let answers = daemon.status().is_some().then(|| {
-        let outbox = ask("outbox.list", json!({"limit": 50}));
-        let held = ask("held.list", json!({"limit": 100}));
-        (outbox, held, ask("chats.list", json!({"limit": 1})))
-    });
-    let (outbox, held, chats) = answers.unwrap_or_default();
-    let mut seen = Seen::new(config, socket, daemon, system);
+    let outbox = ask("outbox.list", json!({"limit": 50}));
+    let held = ask("held.list", json!({"limit": 100}));
+    let chats = ask("chats.list", json!({"limit": 1}));
     (seen.outbox, seen.held, seen.chats) = (outbox, held, chats);
     seen
 }
 
+/// As any client does.
 fn knock(socket: &Path) -> Daemon {
     match UnixStream::connect(socket) {
         Err(error) if error.kind() == ErrorKind::NotFound => Daemon::Absent,
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => Daemon::Stale(error.to_string()),
         Err(error) => Daemon::Closed(error.to_string()),
-        Ok(stream) => match status::ask(stream) {
-            Ok(status) if status["imsgd"].is_object() => Daemon::Status(status),
-            Ok(_) => Daemon::Stranger("its status is not one of imsgd".to_owned()),
-            Err(error) => Daemon::Stranger(format!("{error:#}")),
+        Ok(stream) => answer_on(stream),
+    }
+}
+
+fn answer_on(stream: UnixStream) -> Daemon {
+    match status::ask(stream) {
+        Ok(status) if status["imsgd"].is_object() => Daemon::Status(status),
+        Ok(_) => Daemon::Stranger("its status is not one of imsgd".to_owned()),
+        Err(error) => match error.downcast_ref::<Failure>() {
+            Some(failure) if failure.code == NOT_PERMITTED => Daemon::TurnedAway(failure.to_string()),
+            _ => Daemon::Stranger(format!("{error:#}")),
         },
     }
 }

@@ -13,6 +13,7 @@ use crate::daemon::{Holder, holder};
 use crate::install::names;
 
 /// What was found where a daemon should answer.
+#[derive(Clone, Debug)]
 pub enum Daemon {
     /// The path names nothing.
     Absent,
@@ -22,6 +23,8 @@ pub enum Daemon {
     Closed(String),
     /// Somebody listens, and gives no status as imsgd would.
     Stranger(String),
+    /// It is imsgd, which does not let this program ask anything.
+    TurnedAway(String),
     Status(Value),
 }
 
@@ -52,25 +55,25 @@ fn running(lock: &Path) -> Option<Holder> {
 
 fn configuration(seen: &Seen) -> Finding {
     let path = seen.config.path.display();
-    let refused = seen.own().and_then(|own| own["config"]["error"].as_str());
-    match refused {
-        Some(error) => Finding::warning("configuration", "The daemon refused the file; the one before is in force.")
+    if let Some(error) = seen.own().and_then(|own| own["config"]["error"].as_str()) {
+        return Finding::warning("configuration", "The daemon refused the file; the one before is in force.")
             .seen(format!("{path}: {error}"))
-            .next("mend that key, then `imsgd config check`"),
-        None => {
-            let of_daemon = seen.own().map(|own| text(&own["config"], "path")).filter(|of| !of.is_empty());
-            let other = of_daemon.filter(|of| Path::new(of) != seen.config.path);
-            match other {
-                Some(other) => {
-                    Finding::warning("configuration", "The daemon runs with another file than this command.")
-                        .seen(format!("the daemon's: {other}"))
-                        .seen(format!("this command's: {path}"))
-                        .next(format!("imsgd doctor --config '{other}'"))
-                }
-                None => Finding::ok("configuration", "right, and in force").seen(path.to_string()),
-            }
-        }
+            .next(format!("mend that key, then `{}`", seen.command("config check")));
     }
+    let of_daemon = seen.own().map(|own| text(&own["config"], "path")).filter(|of| !of.is_empty());
+    if let Some(other) = of_daemon.filter(|of| Path::new(of) != seen.config.path) {
+        return Finding::warning("configuration", "The daemon runs with another file than this command.")
+            .seen(format!("the daemon's: {other}"))
+            .seen(format!("this command's: {path}"))
+            .next(format!("imsgd doctor --config '{other}'"));
+    }
+    let what = match (seen.config.path.exists(), of_daemon) {
+        (true, Some(_)) => "right, and in force",
+        (true, None) => "right",
+        (false, Some(_)) => "no file: the defaults are in force",
+        (false, None) => "no file: the defaults",
+    };
+    Finding::ok("configuration", what).seen(path.to_string())
 }
 
 fn daemon(seen: &Seen, holder: Option<&Holder>) -> Finding {
@@ -81,6 +84,7 @@ fn daemon(seen: &Seen, holder: Option<&Holder>) -> Finding {
             let runs = Finding::ok("daemon", format!("process {} answers", own["pid"]));
             runs.seen(format!("{} on {socket}", text(own, "executable")))
         }
+        (Daemon::TurnedAway(why), holder) => turned_away(seen, why, holder),
         (Daemon::Stranger(problem), Some(holder)) => {
             Finding::error("daemon", format!("Process {} serves, but gave no status.", holder.pid))
                 .seen(problem)
@@ -94,16 +98,31 @@ fn daemon(seen: &Seen, holder: Option<&Holder>) -> Finding {
                 .seen(format!("database {}, socket {socket}", seen.config.messages.db.display()));
             match seen.job() {
                 Ok(job) if job.is_loaded => found.next(kickstart()),
-                _ => found.next("imsgd serve"),
+                _ => found.next(seen.command("serve")),
             }
         }
     }
 }
 
+/// It serves others; of itself it told nothing.
+fn turned_away(seen: &Seen, why: &str, holder: Option<&Holder>) -> Finding {
+    let found = match holder {
+        Some(holder) => {
+            Finding::warning("daemon", format!("Process {} serves, and turns this command away.", holder.pid))
+        }
+        None => Finding::warning("daemon", "A daemon serves, and turns this command away."),
+    };
+    found.seen(why).next(match holder {
+        _ if seen.config.is_socket_named() => "ask again without --socket: its owner is served beside it".to_owned(),
+        Some(holder) => format!("if imsgd was upgraded since it was started: {}", restart(seen, holder)),
+        None => "list this program in `server.peers`".to_owned(),
+    })
+}
+
 fn restart(seen: &Seen, holder: &Holder) -> String {
     match seen.job() {
         Ok(job) if job.is_loaded => kickstart(),
-        _ => format!("kill {}; imsgd serve", holder.pid),
+        _ => format!("kill {}; {}", holder.pid, seen.command("serve")),
     }
 }
 
@@ -121,7 +140,7 @@ fn version(seen: &Seen) -> Finding {
             .seen(format!("daemon {theirs}, command {ours}"))
             .next(match seen.job() {
                 Ok(job) if job.is_loaded => kickstart(),
-                _ => "stop `imsgd serve` and start it again".to_owned(),
+                _ => format!("stop `{}` and start it again", seen.command("serve")),
             }),
     }
 }
@@ -130,8 +149,11 @@ fn socket(seen: &Seen, holder: Option<&Holder>) -> Finding {
     let path = seen.socket.display().to_string();
     let metadata = std::fs::symlink_metadata(&seen.socket);
     let is_socket = metadata.as_ref().map(|metadata| metadata.file_type().is_socket());
-    match (&seen.daemon, is_socket) {
+    match (&seen.knocked, is_socket) {
         (Daemon::Status(_), _) => Finding::ok("socket", "there, and a daemon answers on it").seen(path),
+        (Daemon::TurnedAway(_), _) => {
+            Finding::ok("socket", "there, and a daemon answers on it, for its peers").seen(path)
+        }
         (_, Ok(false)) => Finding::error("socket", "Something that is no socket has the socket's path.")
             .seen(path.clone())
             .next(format!("look at it, then `rm '{path}'`; the daemon takes its path back by itself")),
@@ -144,7 +166,7 @@ fn socket(seen: &Seen, holder: Option<&Holder>) -> Finding {
         (Daemon::Stale(error), _) => {
             Finding::warning("socket", "The socket is left from before: nobody listens on it.")
                 .seen(format!("{path}: {error}"))
-                .next("start the daemon, which replaces it: `imsgd serve`")
+                .next(format!("start the daemon, which replaces it: `{}`", seen.command("serve")))
         }
         (Daemon::Closed(error), _) => Finding::error("socket", "The socket may not be connected to.")
             .seen(format!("{path}: {error}"))

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rusqlite::ErrorCode;
 use serde_json::Value;
 
-use super::{Finding, READ_LOG, Seen, daemon, full_disk_pane, text};
+use super::{Finding, Seen, full_disk_pane, text};
 use crate::chatdb::{ChatDb, Error};
 use crate::lag;
 
@@ -74,7 +74,10 @@ fn by_ourselves(seen: &Seen, own: Option<&Result<Option<Timestamp>, Error>>) -> 
             let found = Finding::unknown("full_disk_access", "no daemon runs, whose permission counts");
             let found =
                 found.seen(format!("this command may not read it; {} would need it", seen.system.responsible()));
-            [unseen(false), found.next("start the daemon, then `imsgd doctor`").seen(error.to_string())]
+            [
+                unseen(false),
+                found.next(format!("start the daemon, then `{}`", seen.command("doctor"))).seen(error.to_string()),
+            ]
         }
         Some(Err(error)) => broken(seen, error),
         _ => {
@@ -92,7 +95,7 @@ fn denied(seen: &Seen, what: &str) -> Finding {
     let shown = shown.unwrap_or(&program).display();
     Finding::error("full_disk_access", what)
         .seen(format!("the program that needs it: {}", program.display()))
-        .next(format!("{}; add {shown}, switch it on, then {}", full_disk_pane(), daemon::kickstart()))
+        .next(format!("{}; add {shown}, switch it on, then {}", full_disk_pane(), seen.restart()))
         .at_screen()
 }
 
@@ -111,7 +114,7 @@ fn broken(seen: &Seen, error: &Error) -> [Finding; 2] {
             .next("open -a Messages, and sign in; or name another file in `messages.db`")
             .at_screen(),
         Error::NotMessages { .. } => Finding::error("database", "The file is not a database of Messages.")
-            .next("see that `messages.db` names the right file: imsgd config get messages.db"),
+            .next(format!("see that `messages.db` names the right file: {}", seen.command("config get messages.db"))),
         _ if is_busy(error) => Finding::error("database", "Another program has chat.db locked.")
             .next(format!("lsof '{path}' tells which one; end it")),
         Error::Query { .. } => Finding::error("database", "chat.db is damaged, as far as SQLite can tell.")
@@ -167,18 +170,17 @@ fn lag(seen: &Seen) -> Finding {
     let Some(lag) = seen.own().map(|own| &own["lag"]) else { return Finding::unknown("lag", "no daemon answers") };
     let span = |kind: &str, which: &str| lag[kind][which].as_u64().map(Duration::from_micros);
     let longest = |kind: &str| span(kind, "largest_us").unwrap_or_default();
-    let log = READ_LOG;
+    let log = seen.read_log();
     let found = match text(lag, "late") {
-        "imsgd" => {
-            Finding::error("lag", "imsgd is stalled: messages wait, and are not judged.").next(daemon::kickstart())
-        }
+        "imsgd" => Finding::error("lag", "imsgd is stalled: messages wait, and are not judged.").next(seen.restart()),
         "starting" => Finding::warning("lag", "imsgd has not found its place in the database yet.")
             .next(format!("wait, then {log}")),
         _ if longest("imsgd") > SLOW => {
             Finding::warning("lag", "imsgd saw messages late within the last hour.").next(log)
         }
         _ if span("subscribers", "last_us").unwrap_or_default() > SLOW => {
-            Finding::warning("lag", "A subscriber takes its messages late.").next("imsgd top; see to the gateway")
+            Finding::warning("lag", "A subscriber takes its messages late.")
+                .next(format!("{}; see to the gateway", seen.command("top")))
         }
         _ if longest("messages") > LATE => {
             Finding::note("lag", "Messages wrote some messages long after they were sent; imsgd was in time.")

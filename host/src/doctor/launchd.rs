@@ -23,6 +23,9 @@ pub struct Job {
 /// What `launchctl` ends with for a job that it does not know.
 const NO_SUCH_JOB: i32 = 113;
 
+/// Why nothing is known of the job of an account: it is made by hand, under whatever label.
+pub const OF_ACCOUNT: &str = "an account's daemon runs under a label of its own, see docs/accounts.md";
+
 pub fn ask(system: &System) -> Result<Job, String> {
     let target = names::service(geteuid().as_raw());
     let ended = system.run("launchctl", &["print", &target], b"")?;
@@ -129,7 +132,7 @@ mod tests {
 
     #[test]
     fn only_the_jobs_own_lines_are_read() {
-        let said = "gui/501/io.github.imsgd.agent = {\n\tactive count = 1\n\tstate = spawn scheduled\n\n\tprogram = /a/b\n\
+        let said = "gui/501/io.github.imsgd = {\n\tactive count = 1\n\tstate = spawn scheduled\n\n\tprogram = /a/b\n\
             \targuments = {\n\t\t/a/b\n\t\tstate = x\n\t}\n\n\truns = 14\n\tlast exit code = 78: EX_CONFIG\n\
             \tendpoints = {\n\t\t\"x\" = {\n\t\t\tpid = 4\n\t\t}\n\t}\n}\n";
         let expected = Job {

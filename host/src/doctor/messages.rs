@@ -6,7 +6,7 @@ pub fn findings(seen: &Seen) -> Vec<Finding> {
     vec![app(seen), signed_in(seen), contacts(seen)]
 }
 
-fn app(seen: &Seen) -> Finding {
+pub fn app(seen: &Seen) -> Finding {
     let id = "messages_app";
     match seen.system.run("pgrep", &["-x", "Messages"], b"") {
         Err(because) => Finding::unknown(id, because),
@@ -39,10 +39,11 @@ fn contacts(seen: &Seen) -> Finding {
     let Some(status) = seen.daemon.status() else { return Finding::unknown("contacts", "no daemon answers") };
     match status["contacts"]["error"].as_str() {
         None => Finding::ok("contacts", "readable"),
-        Some(problem) => {
-            Finding::note("contacts", "Names of contacts cannot be read: numbers stay numbers.").seen(problem).next(
-                "Full Disk Access includes contacts; or turn names off with `imsgd config set messages.contacts false`",
-            )
-        }
+        Some(problem) => Finding::note("contacts", "Names of contacts cannot be read: numbers stay numbers.")
+            .seen(problem)
+            .next(format!(
+                "Full Disk Access includes contacts; or turn names off with `{}`",
+                seen.command("config set messages.contacts false")
+            )),
     }
 }

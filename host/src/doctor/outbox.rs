@@ -17,7 +17,7 @@ fn sending(seen: &Seen) -> Finding {
             let reason = paused["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
             Finding::warning("sending", "Sending is paused: nothing is handed to Messages.")
                 .seen(format!("since {since}{reason}"))
-                .next("imsgd outbox resume")
+                .next(seen.command("outbox resume"))
         }
     }
 }
@@ -44,7 +44,9 @@ fn outbox(seen: &Seen) -> Finding {
                 _ => "The last send is not confirmed: nobody knows whether it left.",
             };
             let found = Finding::warning("outbox", what);
-            found.seen(format!("send {}: {}", last["id"], text(last, "error"))).next("imsgd outbox list --limit 10")
+            found
+                .seen(format!("send {}: {}", last["id"], text(last, "error")))
+                .next(seen.command("outbox list --limit 10"))
         }
     };
     found.seen(counts)

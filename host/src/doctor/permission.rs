@@ -3,11 +3,14 @@
 
 use serde_json::Value;
 
-use super::{AUTOMATION_PANE, Finding, Seen, daemon, full_disk_pane, signature, tcc, text};
+use super::{AUTOMATION_PANE, Finding, Seen, full_disk_pane, signature, tcc, text};
 use crate::install::names;
 
 /// Messages' answer to who may not control it.
 const NOT_ALLOWED: &str = "(-1743)";
+
+/// Makes macOS ask, where it did not yet.
+const TEST_SEND: &str = "send --to YOUR-OWN-NUMBER --text test";
 
 pub fn findings(seen: &Seen) -> Vec<Finding> {
     vec![full_disk_access(seen), automation(seen), may_control(seen)]
@@ -36,7 +39,7 @@ fn full_disk_access(seen: &Seen) -> Finding {
     };
     let names = clients(seen).join(", ");
     let again =
-        format!("{}; remove imsgd with the minus sign, add it again, then {}", full_disk_pane(), daemon::kickstart());
+        format!("{}; remove imsgd with the minus sign, add it again, then {}", full_disk_pane(), seen.restart());
     let is_reading = seen.daemon.status().is_some_and(|status| status["database"]["ready"] == true);
     match entry {
         None if is_reading => {
@@ -48,7 +51,7 @@ fn full_disk_access(seen: &Seen) -> Finding {
             found.seen(format!("no entry for {names}")).next(again).at_screen()
         }
         Some(entry) if !entry.is_granted => {
-            let next = format!("{}; switch imsgd on, then {}", full_disk_pane(), daemon::kickstart());
+            let next = format!("{}; switch imsgd on, then {}", full_disk_pane(), seen.restart());
             let found = Finding::error(id, "Full Disk Access is switched off for the daemon's program.");
             found.seen(format!("entry for {}: auth_value is not 2", entry.client)).next(next).at_screen()
         }
@@ -89,7 +92,7 @@ fn automation(seen: &Seen) -> Finding {
     let met = |send: &&Value| text(send, "state") == "seen" || text(send, "error").contains(NOT_ALLOWED);
     match sends.iter().find(met) {
         None => Finding::unknown(id, "nothing was sent that Messages would have had to take")
-            .next("imsgd send --to YOUR-OWN-NUMBER --text test; macOS may ask on the Mac's screen"),
+            .next(format!("{}; macOS may ask on the Mac's screen", seen.command(TEST_SEND))),
         Some(send) if text(send, "state") == "seen" => {
             Finding::ok(id, "Messages took the last send").seen(format!("send {} was seen in chat.db", send["id"]))
         }
@@ -112,7 +115,7 @@ fn may_control(seen: &Seen) -> Finding {
         Err(because) => Finding::unknown(id, because),
         Ok(None) => Finding::note(id, "The owner was not asked yet whether imsgd may control Messages.")
             .seen(format!("no entry for {}", clients(seen).join(", ")))
-            .next("imsgd send --to YOUR-OWN-NUMBER --text test, and allow it on the Mac's screen")
+            .next(format!("{}, and allow it on the Mac's screen", seen.command(TEST_SEND)))
             .at_screen(),
         Ok(Some(entry)) if entry.is_granted => {
             Finding::ok(id, "granted").seen(format!("entry for {} and Messages", entry.client))

@@ -12,12 +12,12 @@ pub fn findings(seen: &Seen) -> Vec<Finding> {
         return vec![Finding::unknown("plugins", "no daemon answers"), Finding::unknown("held", "no daemon answers")];
     };
     let plugins = own["plugins"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut findings: Vec<Finding> = plugins.iter().filter_map(plugin).collect();
+    let mut findings: Vec<Finding> = plugins.iter().filter_map(|told| plugin(seen, told)).collect();
     if plugins.is_empty() {
         findings.push(
             Finding::warning("plugins", "No policy is in force yet, or the chain does not answer.")
                 .seen("the daemon names none")
-                .next("imsgd plugin list; if it stays so, read the daemon's log"),
+                .next(format!("{}; if it stays so, read the daemon's log", seen.command("plugin list"))),
         );
     } else if findings.is_empty() {
         let names: Vec<&str> = plugins.iter().map(|plugin| text(plugin, "name")).collect();
@@ -28,20 +28,21 @@ pub fn findings(seen: &Seen) -> Vec<Finding> {
 }
 
 /// The worst that can be said of one.
-fn plugin(plugin: &Value) -> Option<Finding> {
+fn plugin(seen: &Seen, plugin: &Value) -> Option<Finding> {
     let name = text(plugin, "name");
     let counts = format!("{} calls, {} failed, {} held", plugin["calls"], plugin["failures"], plugin["held"]);
-    let log = format!("imsgd plugin log {name}");
+    let log = seen.command(&format!("plugin log {name}"));
+    let mended = format!("mend it, then `{}`", seen.command("plugin reload"));
     if let Some(problem) = plugin["broken"].as_str() {
         let found = Finding::error("plugins", format!("{name} is broken: what it would judge is held."));
-        return Some(found.seen(problem).seen(counts).next(format!("{log}; mend it, then `imsgd plugin reload`")));
+        return Some(found.seen(problem).seen(counts).next(format!("{log}; {mended}")));
     }
     if let Some(reason) = plugin["refused"].as_str() {
         let what = match text(plugin, "state") {
             "refused" => format!("{name} was refused and judges nothing."),
             _ => format!("{name}: its newest file was refused; the one before is in force."),
         };
-        let next = format!("imsgd plugin check {}; mend it, then `imsgd plugin reload`", text(plugin, "source"));
+        let next = format!("{}; {mended}", seen.command(&format!("plugin check {}", text(plugin, "source"))));
         return Some(Finding::warning("plugins", what).seen(reason).next(next));
     }
     if plugin["failures"].as_u64().unwrap_or(0) > 0 {
@@ -58,7 +59,7 @@ fn plugin(plugin: &Value) -> Option<Finding> {
             plugin["p99_us"],
             CALL_CPU.as_millis()
         );
-        return Some(found.seen(times).next(format!("imsgd policy replay --last 1000; {log}")));
+        return Some(found.seen(times).next(format!("{}; {log}", seen.command("policy replay --last 1000"))));
     }
     None
 }
@@ -73,9 +74,13 @@ fn held(seen: &Seen, own: &Value) -> Finding {
     if failed > 0 {
         return Finding::warning("held", "Messages are held because a policy failed on them.")
             .seen(format!("{total} held, {failed} of the first hundred for that reason"))
-            .next("imsgd held list; they are judged again when the policy is replaced, or by `imsgd held release`");
+            .next(format!(
+                "{}; they are judged again when the policy is replaced, or by `{}`",
+                seen.command("held list"),
+                seen.command("held release")
+            ));
     }
     Finding::note("held", format!("{total} messages of strangers wait to be let in."))
         .seen(format!("{total} held"))
-        .next("imsgd pairing list; imsgd held list")
+        .next(format!("{}; {}", seen.command("pairing list"), seen.command("held list")))
 }

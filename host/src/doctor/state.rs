@@ -72,7 +72,7 @@ fn lost(seen: &Seen, folder: &Path) -> Finding {
     let found =
         Finding::warning("state_lost", "A damaged state.db was set aside: who was paired has to be approved again.");
     let found = evidence.into_iter().fold(found, Finding::seen);
-    found.next("imsgd pairing list; when all is well again, remove the files named above")
+    found.next(format!("{}; when all is well again, remove the files named above", seen.command("pairing list")))
 }
 
 fn set_aside(folder: &Path) -> Vec<PathBuf> {
@@ -84,7 +84,7 @@ fn set_aside(folder: &Path) -> Vec<PathBuf> {
     entries.filter(is_aside).collect()
 }
 
-fn disk(seen: &Seen, folder: &Path) -> Finding {
+pub fn disk(seen: &Seen, folder: &Path) -> Finding {
     let mut least: Option<(u64, String)> = None;
     for path in [folder, seen.config.messages.db.parent().unwrap_or(Path::new("/"))] {
         // What is not there yet will be where its folder is.
