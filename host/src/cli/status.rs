@@ -57,12 +57,15 @@ pub(super) fn ask(stream: UnixStream) -> anyhow::Result<Value> {
 fn broken(error: &anyhow::Error, json: bool) {
     if json {
         let mut status = own();
-        status["running"] = false.into();
+        status["running"] = Value::Null;
         status["database"] = json!({"ready": false, "error": error.to_string()});
         print(&format!("{status}\n"));
     } else {
         let title = title();
-        let _ = look::show(&format!("{title}configuration  {}\n", look::harmless_text(&error.to_string())));
+        let error = look::harmless_text(&error.to_string());
+        let _ = look::show(&format!(
+            "{title}configuration  {error}\n               A daemon that runs goes on with the one before.\n"
+        ));
     }
 }
 
