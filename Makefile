@@ -10,6 +10,7 @@
 # make man      write manual pages into $(CARGO_TARGET_DIR)/man
 # make bench    measure, and write docs/benchmarks.md and .json
 # make macos    compile and link for macOS, also on Linux
+# make release  archives for both Macs and this Linux, checksums, bill of materials, Homebrew formula, into $(RELEASE)
 
 # Outside the checkout, so that a fresh clone is quick.
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/imsgd
@@ -27,6 +28,7 @@ FUZZ = body summary poll lines
 FUZZ_SECONDS ?= 600
 # The kinds of `imsgd plugin new`.
 KINDS = allowlist pairing group filter chunking
+RELEASE ?= $(CARGO_TARGET_DIR)/dist
 # What the tests saw a daemon say.
 RECORDED = $(CARGO_TARGET_DIR)/recorded
 
@@ -34,7 +36,7 @@ RECORDED = $(CARGO_TARGET_DIR)/recorded
 IN_WASM = CARGO_TARGET_DIR=$(WASM_TARGET_DIR)
 
 .PHONY: demo test toolchain lint licences host contract policies fresh examples languages tutorial dev signing macos types \
-	plugins soak fuzz man bench
+	plugins soak fuzz man bench release
 .NOTPARALLEL:
 
 demo:
@@ -158,3 +160,5 @@ bench:
 macos:
 	.ci/macos
 
+release:
+	.ci/release $(RELEASE)
