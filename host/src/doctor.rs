@@ -274,7 +274,9 @@ fn to_mend(error: &anyhow::Error, said: &Overrides) -> String {
     let check = command::command("config check", said);
     match error.downcast_ref::<Error>() {
         Some(Error::Invalid { .. }) => format!("mend that key, then `{check}`"),
-        Some(Error::Read { path, .. }) => format!("ls -l '{}'; name a file that you may read, then `{check}`", path.display()),
+        Some(Error::Read { path, .. }) => {
+            format!("ls -l '{}'; name a file that you may read, then `{check}`", path.display())
+        }
         Some(Error::NoAccount { name, .. }) => {
             format!("begin it with `imsgd config set messages.db FILE --account {name}`, or name one that there is")
         }
