@@ -29,6 +29,16 @@ mod rpc {
     }
 }
 
+/// What a connection may do is put into a request after it was read. Not looked at here.
+mod config {
+    #[derive(Clone, Copy, Debug)]
+    pub struct Scopes;
+
+    impl Scopes {
+        pub const NONE: Scopes = Scopes;
+    }
+}
+
 #[path = "../../host/src/transport/line.rs"]
 mod line;
 
