@@ -14,7 +14,9 @@ mod watch;
 
 use serde_json::{Value, json};
 
-use crate::harness::{FRIEND, FRIENDS, FRIENDS_AND_STRANGERS, HOSTILE, Home, STRANGER, TestDaemon, eventually};
+use crate::harness::{
+    FRIEND, FRIENDS, FRIENDS_AND_STRANGERS, HOSTILE, Home, STRANGER, TestDaemon, accepted, eventually,
+};
 
 #[test]
 fn probes_find_what_they_look_for() {
@@ -91,7 +93,7 @@ fn status_is_no_failure_whatever_it_finds() {
     home.configure(FRIENDS);
     std::fs::create_dir(home.path("run")).unwrap();
     let deaf = std::os::unix::net::UnixListener::bind(home.socket()).unwrap();
-    let hangs_up = std::thread::spawn(move || drop((deaf.accept(), deaf.accept())));
+    let hangs_up = std::thread::spawn(move || drop((accepted(&deaf), accepted(&deaf))));
     let socket = home.socket();
     let at_socket = |arguments: &[&str]| home.run(&[arguments, &["--socket", socket.to_str().unwrap()]].concat());
     let screen = at_socket(&["status"]);

@@ -142,7 +142,11 @@ fn a_socket_gateway_is_served_healed_and_told_what_it_missed() {
     home.receive_from(FRIEND, "after a kill");
     let mut daemon = by_launchd(&home, &socket);
     let mut gateway = subscribed(&socket);
-    assert_eq!(gateway.texts(1), ["after a kill"]);
+    // Told at least once: how far it was may not have been written down before the kill.
+    let first = gateway.texts(1);
+    if first != ["after a kill"] {
+        assert_eq!((first, gateway.texts(1)), (vec!["while nobody was there".into()], vec!["after a kill".into()]));
+    }
     signal(&daemon, Signal::TERM);
     assert_eq!(wait_for(&mut daemon, "imsgd").code(), Some(0));
 }

@@ -10,6 +10,7 @@ mod record;
 mod small;
 mod sshd;
 
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,15 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(began.elapsed() < DEADLINE, "{what}: not within {} s", DEADLINE.as_secs());
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Waits for somebody to connect.
+pub fn accepted(listener: &UnixListener) -> UnixStream {
+    listener.set_nonblocking(true).expect("a listener of ours");
+    let stream = eventually("a connection", || listener.accept().ok()).0;
+    stream.set_nonblocking(false).expect("a stream of ours");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a stream of ours");
+    stream
 }
 
 /// Waits for a process, and ends it where it does not end by itself.

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
-use crate::harness::{FRIEND, FRIENDS, Home, OTHER_FRIEND};
+use crate::harness::{FRIEND, FRIENDS, Home, OTHER_FRIEND, accepted};
 
 const ESCAPE: char = '\u{1b}';
 
@@ -109,10 +109,12 @@ fn what_takes_long_shows_a_sign_of_it_on_a_terminal_only() {
     let home = Home::without_database(FRIENDS);
     std::fs::create_dir(home.path("run")).unwrap();
     let slow = UnixListener::bind(home.socket()).unwrap();
-    let Some(mut command) = on_terminal(&home, &["search", "--query", "x", "--json"], &[]) else { return };
+    let socket = home.socket();
+    let line = ["search", "--query", "x", "--json", "--socket", socket.to_str().unwrap()];
+    let Some(mut command) = on_terminal(&home, &line, &[]) else { return };
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut screen = BufReader::new(child.stdout.take().unwrap());
-    let (mut daemon, _) = slow.accept().unwrap();
+    let mut daemon = accepted(&slow);
     BufReader::new(daemon.try_clone().unwrap()).read_line(&mut String::new()).unwrap();
     let mut sign = Vec::new();
     while !String::from_utf8_lossy(&sign).contains("searching") {

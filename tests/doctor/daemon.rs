@@ -8,7 +8,9 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::{Value, json};
 
 use super::{Report, doctor, doctor_of_another, report};
-use crate::harness::{FRIEND, FRIENDS, FRIENDS_AND_STRANGERS, HOSTILE, Home, STRANGER, TestDaemon, eventually};
+use crate::harness::{
+    FRIEND, FRIENDS, FRIENDS_AND_STRANGERS, HOSTILE, Home, STRANGER, TestDaemon, accepted, eventually,
+};
 
 #[test]
 fn a_configuration_that_is_wrong_is_named_and_leaves_all_else_unknown() {
@@ -101,7 +103,7 @@ fn another_program_on_the_socket_is_told() {
     let home = Home::new(FRIENDS);
     fs::create_dir(home.path("run")).unwrap();
     let other = UnixListener::bind(home.socket()).unwrap();
-    let hangs_up = std::thread::spawn(move || drop(other.accept()));
+    let hangs_up = std::thread::spawn(move || drop(accepted(&other)));
     doctor(&home).check("socket", "error", &["Something answers on the socket, and not as imsgd does", "lsof"]);
     hangs_up.join().unwrap();
     fs::remove_file(home.socket()).unwrap();

@@ -196,7 +196,12 @@ fn a_crowd_is_turned_away_at_the_limit_and_those_before_it_are_served_on() {
 fn the_log_of_a_flood_is_bounded() {
     let daemon = TestDaemon::new(&format!("server.max_connections = 2\n{FRIENDS}"));
     let mut good = Good::of(&daemon);
-    let _other = daemon.connect();
+    // The place of who asked whether the daemon runs may be free only now.
+    let _other = eventually("the second place is taken", || {
+        let mut stream = connect(&daemon);
+        let _ = stream.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}\n");
+        matches!(stream.read(&mut [0]), Ok(1)).then_some(stream)
+    });
     for _ in 0..rounds(3000, 100_000) {
         // Turned away by a close, which a write may meet first.
         let mut stream = connect(&daemon);
