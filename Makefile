@@ -155,7 +155,7 @@ man:
 
 # Writes docs/benchmarks.md and docs/benchmarks.json.
 bench:
-	cargo bench --locked --bench bench
+	cargo bench --locked --bench bench -- $(PARTS)
 
 macos:
 	.ci/macos

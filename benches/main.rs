@@ -12,13 +12,36 @@ use std::process::ExitCode;
 
 use report::Report;
 
+type Part = fn(&mut Report) -> anyhow::Result<()>;
+
+/// By the name by which one is measured alone, as in `cargo bench --bench bench -- large`.
+const PARTS: [(&str, Part); 1] = [("large", large::run)];
+
 fn main() -> ExitCode {
-    let mut report = Report::of_this_machine();
-    match large::run(&mut report).and_then(|()| report.write()) {
+    // Cargo adds `--bench`.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    match run(&wanted) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// The whole is written down; a part of it is only printed.
+fn run(wanted: &[String]) -> anyhow::Result<()> {
+    let mut report = Report::of_this_machine();
+    if let Some(unknown) = wanted.iter().find(|name| PARTS.iter().all(|part| part.0 != **name)) {
+        let names: Vec<&str> = PARTS.iter().map(|part| part.0).collect();
+        anyhow::bail!("no part {unknown}; there are {}", names.join(", "));
+    }
+    for (name, part) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+            eprintln!("measuring: {name}");
+            part(&mut report)?;
+        }
+    }
+    report.print();
+    if wanted.is_empty() { report.write() } else { Ok(()) }
 }

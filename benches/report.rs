@@ -18,31 +18,55 @@ pub struct Row {
 }
 
 impl Row {
+    pub fn new(what: &str) -> Row {
+        Row { what: what.to_owned(), cells: Vec::new(), json: Map::new() }
+    }
+
     pub fn times(what: &str, times: &Times) -> Row {
-        let row = Row { what: what.to_owned(), cells: Vec::new(), json: Map::new() };
-        let mut row = row.with("median", shown(times.median())).with("p99", shown(times.quantile(0.99)));
-        row.json.insert("median_us".to_owned(), json!(times.median().as_micros() as u64));
-        row.json.insert("p99_us".to_owned(), json!(times.quantile(0.99).as_micros() as u64));
+        let mut row = Row::new(what).time("median", times.median()).time("p99", times.quantile(0.99));
         row.json.insert("runs".to_owned(), json!(times.runs()));
         row
     }
 
-    pub fn value(what: &str, value: String) -> Row {
-        Row { what: what.to_owned(), cells: Vec::new(), json: Map::new() }.with("median", value)
+    /// In the JSON in microseconds.
+    pub fn time(mut self, column: &'static str, time: Duration) -> Row {
+        self.json.insert(format!("{}_us", key(column)), json!((time.as_secs_f64() * 1e9).round() / 1e3));
+        self.cells.push((column, shown(time)));
+        self
     }
 
-    pub fn with(mut self, column: &'static str, value: String) -> Row {
-        self.json.insert(column.to_owned(), json!(value));
+    pub fn with(mut self, column: &'static str, value: impl Into<String>) -> Row {
+        let value = value.into();
+        self.json.insert(key(column), json!(value));
         self.cells.push((column, value));
         self
     }
+
+    /// How many times one is the other.
+    pub fn ratio(mut self, column: &'static str, ratio: f64) -> Row {
+        self.json.insert(key(column), json!((ratio * 100.0).round() / 100.0));
+        self.cells.push((column, format!("{ratio:.1}×")));
+        self
+    }
+
+    /// What was to be reached, and whether it was.
+    pub fn goal(self, bound: &str, is_reached: bool) -> Row {
+        self.with("to reach", bound).with("reached", if is_reached { "yes" } else { "**no**" })
+    }
 }
 
-fn shown(time: Duration) -> String {
+/// A column's name in the JSON.
+fn key(column: &str) -> String {
+    column.to_lowercase().replace(|letter: char| !letter.is_alphanumeric(), "_")
+}
+
+/// A time for people.
+pub fn shown(time: Duration) -> String {
     match time.as_secs_f64() {
         seconds if seconds >= 1.0 => format!("{seconds:.2} s"),
         seconds if seconds >= 0.001 => format!("{:.2} ms", seconds * 1e3),
-        seconds => format!("{:.0} µs", seconds * 1e6),
+        seconds if seconds >= 0.0001 => format!("{:.0} µs", seconds * 1e6),
+        seconds => format!("{:.2} µs", seconds * 1e6),
     }
 }
 
@@ -50,6 +74,8 @@ struct Section {
     title: String,
     how: String,
     rows: Vec<Row>,
+    /// Said below the table: who was left out and why, and what a limit is made of.
+    notes: Vec<String>,
 }
 
 pub struct Report {
@@ -75,7 +101,12 @@ impl Report {
     }
 
     pub fn section(&mut self, title: &str, how: &str) {
-        self.sections.push(Section { title: title.to_owned(), how: how.to_owned(), rows: Vec::new() });
+        self.sections.push(Section {
+            title: title.to_owned(),
+            how: how.to_owned(),
+            rows: Vec::new(),
+            notes: Vec::new(),
+        });
     }
 
     pub fn row(&mut self, row: Row) {
@@ -84,11 +115,21 @@ impl Report {
         }
     }
 
-    /// Prints the table and writes `docs/benchmarks.md` and `docs/benchmarks.json`.
+    /// Below the table of the section.
+    pub fn note(&mut self, text: impl Into<String>) {
+        if let Some(section) = self.sections.last_mut() {
+            section.notes.push(text.into());
+        }
+    }
+
+    pub fn print(&self) {
+        println!("{}", self.markdown());
+    }
+
+    /// Writes `docs/benchmarks.md` and `docs/benchmarks.json`.
     pub fn write(&self) -> Result<()> {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
         let markdown = self.markdown();
-        println!("{markdown}");
         fs::create_dir_all(&docs)?;
         fs::write(docs.join("benchmarks.md"), markdown)?;
         fs::write(docs.join("benchmarks.json"), format!("{:#}\n", self.json()))?;
@@ -102,14 +143,21 @@ impl Report {
         }
         for section in &self.sections {
             out.push_str(&format!("\n## {}\n\n{}\n\n", section.title, section.how));
-            let columns: Vec<&str> =
-                section.rows.first().into_iter().flat_map(|row| &row.cells).map(|cell| cell.0).collect();
+            let mut columns: Vec<&str> = Vec::new();
+            for (column, _) in section.rows.iter().flat_map(|row| &row.cells) {
+                if !columns.contains(column) {
+                    columns.push(column);
+                }
+            }
             out.push_str(&format!("| what | {} |\n|---|{}\n", columns.join(" | "), "---:|".repeat(columns.len())));
             for row in &section.rows {
                 let cell =
                     |column: &&str| row.cells.iter().find(|cell| cell.0 == *column).map_or("", |cell| cell.1.as_str());
                 let cells: Vec<&str> = columns.iter().map(cell).collect();
                 out.push_str(&format!("| {} | {} |\n", row.what, cells.join(" | ")));
+            }
+            for note in &section.notes {
+                out.push_str(&format!("\n{note}\n"));
             }
         }
         out
@@ -130,6 +178,6 @@ impl Section {
             object.insert("what".to_owned(), json!(row.what));
             Value::Object(object)
         };
-        json!({"title": self.title, "how": self.how, "rows": self.rows.iter().map(row).collect::<Vec<_>>()})
+        json!({"title": self.title, "how": self.how, "rows": self.rows.iter().map(row).collect::<Vec<_>>(), "notes": self.notes})
     }
 }
