@@ -1,6 +1,7 @@
 //! Chats: one by id, the one that a target means, and the list with newest activity and unread counts.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -31,15 +32,9 @@ impl ChatDb {
     /// Newest activity first. `unread_only` narrows before the limit counts; without read state it leaves nothing.
     pub fn chats(&self, limit: usize, unread_only: bool) -> Result<Vec<ChatSummary>, Error> {
         self.read("list the chats", || {
-            let (active, unread) = if unread_only {
-                let unread = unread::counts(self, None)?;
-                let wanted = |id| unread.as_ref().is_some_and(|counts| counts.contains_key(&id));
-                (by_activity(self, limit, wanted)?, unread)
-            } else {
-                let active = by_activity(self, limit, |_| true)?;
-                let ids: Vec<ChatId> = active.iter().map(|(id, _)| *id).collect();
-                (active, unread::counts(self, Some(&ids))?)
-            };
+            let unread = unread::counts(self)?;
+            let is_unread = |id| unread.as_ref().is_some_and(|counts| counts.contains_key(&id));
+            let active = by_activity(self, limit, |id| !unread_only || is_unread(id))?;
             let count = |id| unread.as_ref().map(|counts| counts.get(&id).copied().unwrap_or(0));
             let ids: Vec<i64> = active.iter().map(|(id, _)| id.0).collect();
             let mut chats = load_all(self, &ids)?;
@@ -116,6 +111,50 @@ fn by_activity(
     if !db.schema.has_table(Table::Chat) {
         return Ok(Vec::new());
     }
+    match lately_active(db, limit, &wanted)? {
+        Some(active) => Ok(active),
+        None => ever_active(db, limit, &wanted),
+    }
+}
+
+/// Messages that are looked at for each chat of the list, before all chats are asked for their last one.
+const RECENT_PER_CHAT: i64 = 50;
+const MOST_RECENT: i64 = 10_000;
+
+/// The same from the newest messages alone; `None` where they are not of so many chats.
+fn lately_active(
+    db: &ChatDb,
+    limit: usize,
+    wanted: impl Fn(ChatId) -> bool,
+) -> rusqlite::Result<Option<Vec<(ChatId, Timestamp)>>> {
+    let mut statement = db.prepare(
+        "SELECT c.ROWID, m.date FROM message m CROSS JOIN chat_message_join j ON j.message_id = m.ROWID
+         CROSS JOIN chat c ON c.ROWID = j.chat_id WHERE m.date > 0 ORDER BY m.date DESC LIMIT ?1",
+    )?;
+    let recent = i64::try_from(limit).unwrap_or(i64::MAX).saturating_mul(RECENT_PER_CHAT).min(MOST_RECENT);
+    let mut rows = statement.query([recent])?;
+    let mut active: Vec<(ChatId, i64)> = Vec::new();
+    let mut met = HashSet::new();
+    while let Some(row) = rows.next()? {
+        let (id, date) = (ChatId(row.get(0)?), integer(row, 1).unwrap_or(0));
+        // Chats with one date are in the order of their ids, so all of them have to be there.
+        if active.len() >= limit && active.last().is_none_or(|(_, last)| *last != date) {
+            active.sort_by_key(|(id, date)| Reverse((*date, *id)));
+            active.truncate(limit);
+            return Ok(Some(active.into_iter().map(|(id, at)| (id, date::from_column(Some(at)))).collect()));
+        }
+        if met.insert(id) && wanted(id) {
+            active.push((id, date));
+        }
+    }
+    Ok(None)
+}
+
+fn ever_active(
+    db: &ChatDb,
+    limit: usize,
+    wanted: impl Fn(ChatId) -> bool,
+) -> rusqlite::Result<Vec<(ChatId, Timestamp)>> {
     let from_messages = "(SELECT MAX(m.date) FROM chat_message_join j JOIN message m ON m.ROWID = j.message_id
                           WHERE j.chat_id = c.ROWID)";
     let from_joins = "(SELECT MAX(j.message_date) FROM chat_message_join j WHERE j.chat_id = c.ROWID)";

@@ -1,36 +1,49 @@
 //! Unread counts of chats: unread rows are few, and an index finds them.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-
-use rusqlite::params_from_iter;
+use std::sync::Arc;
 
 use super::fold::URL_BALLOON;
-use super::load::json;
 use super::row::{integer, str};
 use super::schema::Table;
 use super::{ChatDb, previews};
 use crate::message::{ChatId, RowId};
 
-/// Unread inbound messages by chat, of all chats or only those `among`, without what nobody wrote (renames, joins) and
-/// with a link and its preview as one. Chats without unread messages are left out. `None` where the database has no
-/// read state.
-pub(super) fn counts(db: &ChatDb, among: Option<&[ChatId]>) -> rusqlite::Result<Option<HashMap<ChatId, u64>>> {
+/// By chat; chats without unread messages are left out.
+pub(super) type Counts = HashMap<ChatId, u64>;
+
+/// What was counted, and the version of the database that it was counted in.
+pub(super) type Counted = RefCell<Option<(i64, Arc<Counts>)>>;
+
+/// Unread inbound messages by chat, without what nobody wrote (renames, joins) and with a link and its preview as one.
+/// `None` where the database has no read state. Counted once while nothing is written.
+pub(super) fn counts(db: &ChatDb) -> rusqlite::Result<Option<Arc<Counts>>> {
     if !db.schema.features().unread_state {
         return Ok(None);
     }
+    let version: i64 = db.prepare("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+    if let Some((of, counts)) = &*db.unread.borrow()
+        && *of == version
+    {
+        return Ok(Some(counts.clone()));
+    }
+    let counts = Arc::new(count(db)?);
+    db.unread.replace(Some((version, counts.clone())));
+    Ok(Some(counts))
+}
+
+fn count(db: &ChatDb) -> rusqlite::Result<Counts> {
     let column = |name| db.schema.column(Table::Message, "m", name);
-    let filter = if among.is_some() { "AND +j.chat_id IN (SELECT value FROM json_each(?1))" } else { "" };
-    // What kind of row it is stands in no condition: SQLite would then fetch every unread row of the database before
-    // it looks which chat it is in. The `+` keeps it from looking for every row in every chat.
+    // What kind of row it is stands in no condition: SQLite would then look for an index that has it.
     let sql = format!(
         "SELECT j.chat_id, m.ROWID, {}, {} FROM message m CROSS JOIN chat_message_join j ON j.message_id = m.ROWID
-         WHERE m.is_read = 0 AND m.is_from_me = 0 {filter}",
+         WHERE m.is_read = 0 AND m.is_from_me = 0",
         column("item_type"),
         column("balloon_bundle_id")
     );
-    let ids = among.map(|chats| json(&chats.iter().map(|chat| chat.0).collect::<Vec<_>>()));
     let mut statement = db.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(ids))?;
+    let mut rows = statement.query([])?;
     let mut counted: HashMap<ChatId, HashSet<RowId>> = HashMap::new();
     let mut previews = Vec::new();
     while let Some(row) = rows.next()? {
@@ -53,5 +66,5 @@ pub(super) fn counts(db: &ChatDb, among: Option<&[ChatId]>) -> rusqlite::Result<
             }
         }
     }
-    Ok(Some(counted.into_iter().map(|(chat, ids)| (chat, ids.len() as u64)).collect()))
+    Ok(counted.into_iter().map(|(chat, ids)| (chat, ids.len() as u64)).collect())
 }

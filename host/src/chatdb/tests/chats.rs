@@ -47,6 +47,39 @@ fn activity_is_read_from_messages_where_joins_have_no_date() {
 }
 
 #[test]
+fn a_short_list_is_the_beginning_of_a_long_one() {
+    let fixture = Fixture::new();
+    fixture.run("INSERT INTO chat (ROWID, guid, chat_identifier) VALUES (3, 'c', 'c'), (4, 'd', 'd'), (5, 'e', 'e')");
+    let chats = [DIRECT, GROUP, ChatId(3), ChatId(4), ChatId(5)];
+    // The last has been silent for longer than a short list looks back, two have one date.
+    fixture.message(1).own().at(1).to(&[ChatId(5)]).write();
+    for id in 2..400 {
+        fixture.message(id).own().at(id).to(&chats[..1]).write();
+    }
+    for (id, chat) in [(400, 2), (401, 3), (402, 2), (403, 1)] {
+        fixture.message(id).own().at(500).to(&chats[chat..=chat]).write();
+    }
+    let all = list(&fixture, 100, false);
+    assert_eq!(all.iter().map(|chat| chat.0).collect::<Vec<_>>(), [4, 3, 2, 1, 5]);
+    for limit in 0..=5 {
+        assert_eq!(list(&fixture, limit, false), all[..limit], "{limit}");
+    }
+}
+
+#[test]
+fn unread_messages_are_counted_again_once_something_is_written() {
+    let fixture = Fixture::new();
+    fixture.text(1, "one");
+    let db = fixture.open();
+    let unread = || db.chats(9, false).unwrap()[0].unread_count;
+    assert_eq!((unread(), unread()), (Some(1), Some(1)));
+    fixture.text(2, "two");
+    assert_eq!(unread(), Some(2));
+    fixture.run("UPDATE message SET is_read = 1");
+    assert_eq!(unread(), Some(0));
+}
+
+#[test]
 fn unread_are_inbound_messages_that_were_not_read() {
     let fixture = Fixture::new();
     fixture.text(1, "unread");
