@@ -7,6 +7,8 @@ mod large;
 mod measure;
 mod report;
 mod server;
+mod spawned;
+mod start;
 
 use std::process::ExitCode;
 
@@ -15,7 +17,7 @@ use report::Report;
 type Part = fn(&mut Report) -> anyhow::Result<()>;
 
 /// By the name by which one is measured alone, as in `cargo bench --bench bench -- large`.
-const PARTS: [(&str, Part); 1] = [("large", large::run)];
+const PARTS: [(&str, Part); 2] = [("start", start::run), ("large", large::run)];
 
 fn main() -> ExitCode {
     // Cargo adds `--bench`.
