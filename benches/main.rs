@@ -7,6 +7,7 @@ mod large;
 mod measure;
 mod report;
 mod server;
+mod stream;
 
 use std::process::ExitCode;
 
@@ -15,7 +16,12 @@ use report::Report;
 type Part = fn(&mut Report) -> anyhow::Result<()>;
 
 /// By the name by which one is measured alone, as in `cargo bench --bench bench -- large`.
-const PARTS: [(&str, Part); 1] = [("large", large::run)];
+const PARTS: [(&str, Part); 4] = [
+    ("latency", stream::latency),
+    ("sustained", stream::sustained),
+    ("fan-out", stream::fan_out),
+    ("large", large::run),
+];
 
 fn main() -> ExitCode {
     // Cargo adds `--bench`.

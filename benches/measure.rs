@@ -21,8 +21,13 @@ impl Times {
             work(item)?;
             times.push(began.elapsed());
         }
+        Ok(Times::from(times.into_iter()))
+    }
+
+    pub fn from(times: impl Iterator<Item = Duration>) -> Times {
+        let mut times: Vec<Duration> = times.collect();
         times.sort_unstable();
-        Ok(Times(times))
+        Times(times)
     }
 
     /// The time that `share` of all runs did not exceed.
