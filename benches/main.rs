@@ -9,6 +9,7 @@ mod report;
 mod server;
 mod spawned;
 mod start;
+mod stream;
 
 use std::process::ExitCode;
 
@@ -17,7 +18,13 @@ use report::Report;
 type Part = fn(&mut Report) -> anyhow::Result<()>;
 
 /// By the name by which one is measured alone, as in `cargo bench --bench bench -- large`.
-const PARTS: [(&str, Part); 2] = [("start", start::run), ("large", large::run)];
+const PARTS: [(&str, Part); 5] = [
+    ("latency", stream::latency),
+    ("sustained", stream::sustained),
+    ("fan-out", stream::fan_out),
+    ("start", start::run),
+    ("large", large::run),
+];
 
 fn main() -> ExitCode {
     // Cargo adds `--bench`.

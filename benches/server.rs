@@ -25,6 +25,10 @@ pub struct Server {
 impl Server {
     /// Makes a database of this size with `imsgd sim init`, and serves it with all four policies.
     pub fn start(chats: usize, messages: usize) -> Result<Server> {
+        Server::configured(chats, messages, "[policy]\nallow_from = [\"*\"]\ndm_policy = \"open\"\n")
+    }
+
+    pub fn configured(chats: usize, messages: usize, config: &str) -> Result<Server> {
         let folder = tempfile::tempdir()?;
         let db = folder.path().join("chat.db");
         let made = Command::new(IMSGD)
@@ -33,7 +37,7 @@ impl Server {
             .arg(&db)
             .status()?;
         ensure!(made.success(), "imsgd sim init: {made}");
-        fs::write(folder.path().join("config.toml"), "[policy]\nallow_from = [\"*\"]\ndm_policy = \"open\"\n")?;
+        fs::write(folder.path().join("config.toml"), config)?;
         let child = Command::new(IMSGD)
             .args(["serve", "--log-level", "error", "--db"])
             .arg(&db)
@@ -65,11 +69,23 @@ impl Server {
 
     pub fn connect(&self) -> Result<Client> {
         let stream = UnixStream::connect(self.folder.path().join("imsgd.sock"))?;
-        Ok(Client { reader: BufReader::new(stream.try_clone()?), writer: stream })
+        Ok(Client { reader: BufReader::with_capacity(256 << 10, stream.try_clone()?), writer: stream })
     }
 
     pub fn db(&self) -> std::path::PathBuf {
         self.folder.path().join("chat.db")
+    }
+
+    /// What the daemon has run on processors, from Linux's `/proc`; none elsewhere.
+    pub fn processor_time(&self) -> Option<Duration> {
+        let tasks = Path::new("/proc").join(self.child.id().to_string()).join("task");
+        let mut nanoseconds = 0;
+        for task in fs::read_dir(tasks).ok()? {
+            // A thread may end meanwhile; what it ran is not counted.
+            let stat = fs::read_to_string(task.ok()?.path().join("schedstat")).unwrap_or_default();
+            nanoseconds += stat.split_whitespace().next().and_then(|time| time.parse().ok()).unwrap_or(0u64);
+        }
+        Some(Duration::from_nanos(nanoseconds))
     }
 
     /// Resident memory in KiB: the most there ever was, and now. From Linux's `/proc`; none elsewhere.
@@ -89,6 +105,9 @@ impl Drop for Server {
     }
 }
 
+/// How the notification of a message begins.
+const MESSAGE: &str = r#"{"jsonrpc":"2.0","method":"message""#;
+
 pub struct Client {
     reader: BufReader<UnixStream>,
     writer: UnixStream,
@@ -106,6 +125,29 @@ impl Client {
         }
         ensure!(!line.contains("\"error\":{"), "{method} {params}: {line}");
         Ok(line)
+    }
+
+    /// The line of the next message.
+    pub fn notification(&mut self) -> Result<String> {
+        let mut line = String::new();
+        while !line.starts_with(MESSAGE) {
+            line.clear();
+            ensure!(self.reader.read_line(&mut line)? > 0, "the daemon has ended");
+            ensure!(!line.contains(r#""method":"stream."#), "{line}");
+        }
+        Ok(line)
+    }
+
+    /// Reads until so many messages have come, and tells when the last was there, in nanoseconds.
+    pub fn count(&mut self, messages: usize) -> Result<i64> {
+        let mut line = Vec::new();
+        let mut counted = 0;
+        while counted < messages {
+            line.clear();
+            ensure!(self.reader.read_until(b'\n', &mut line)? > 0, "the daemon has ended");
+            counted += usize::from(line.starts_with(MESSAGE.as_bytes()));
+        }
+        Ok(jiff::Timestamp::now().as_nanosecond() as i64)
     }
 
     pub fn call(&mut self, method: &str, params: Value) -> Result<Value> {

@@ -55,6 +55,46 @@ CREATE INDEX journal_seen ON journal (seen_at);
 CREATE INDEX journal_held_by ON journal (decided_by) WHERE verdict = 'held';
 ";
 
+/// In the order of the rows, as entries come: by guid, each of them would be written to a page of its own, which cost
+/// more than all the rest of judging.
+pub(crate) const SCHEMA_3: &str = "
+ALTER TABLE journal RENAME TO journal_by_guid;
+CREATE TABLE journal (
+    message_rowid INTEGER NOT NULL,
+    guid TEXT NOT NULL,
+    chat_id INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    arrival TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    decided_by TEXT,
+    version TEXT,
+    reason TEXT,
+    route TEXT,
+    labels TEXT,
+    sent_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    judged_us INTEGER NOT NULL,
+    failed INTEGER NOT NULL DEFAULT 0,
+    context_for INTEGER,
+    released INTEGER,
+    was_held INTEGER NOT NULL DEFAULT 0,
+    waited_us INTEGER NOT NULL DEFAULT 0,
+    stages TEXT,
+    PRIMARY KEY (message_rowid, guid)
+) WITHOUT ROWID;
+INSERT INTO journal
+    SELECT message_rowid, guid, chat_id, sender, arrival, verdict, decided_by, version, reason, route, labels, sent_at,
+        seen_at, judged_us, failed, context_for, released, was_held, waited_us, stages
+    FROM journal_by_guid ORDER BY message_rowid, guid;
+DROP TABLE journal_by_guid;
+CREATE INDEX journal_held ON journal (message_rowid) WHERE verdict = 'held';
+CREATE INDEX journal_observed ON journal (chat_id, message_rowid) WHERE verdict = 'observed';
+CREATE INDEX journal_context ON journal (context_for) WHERE context_for IS NOT NULL;
+CREATE UNIQUE INDEX journal_released ON journal (released) WHERE released IS NOT NULL;
+CREATE INDEX journal_seen ON journal (seen_at);
+CREATE INDEX journal_held_by ON journal (decided_by) WHERE verdict = 'held';
+";
+
 /// One row of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -210,9 +250,10 @@ pub(crate) fn put(connection: &Connection, entry: &Entry) -> rusqlite::Result<()
 
 /// Notes which observed messages went out as context of `delivered`.
 pub(crate) fn put_context(connection: &Connection, delivered: RowId, observed: &[Observed]) -> rusqlite::Result<()> {
-    let mut put = connection.prepare_cached("UPDATE journal SET context_for = ?1 WHERE guid = ?2")?;
+    let mut put =
+        connection.prepare_cached("UPDATE journal SET context_for = ?1 WHERE message_rowid = ?2 AND guid = ?3")?;
     for message in observed {
-        put.execute(params![delivered.0, message.guid])?;
+        put.execute(params![delivered.0, message.message.0, message.guid])?;
     }
     Ok(())
 }
@@ -224,8 +265,16 @@ pub fn by_row(connection: &Connection, row: RowId) -> rusqlite::Result<Option<En
     query.query_map([row.0], Entry::from_row)?.next().transpose()
 }
 
-pub fn by_guid(connection: &Connection, guid: &str) -> rusqlite::Result<Option<Entry>> {
-    let mut query = connection.prepare_cached("SELECT * FROM journal WHERE guid = ?1")?;
+/// The entry of this message, whose [`Message::key`] is `guid`.
+pub fn of(connection: &Connection, row: RowId, guid: &str) -> rusqlite::Result<Option<Entry>> {
+    let mut query = connection.prepare_cached("SELECT * FROM journal WHERE message_rowid = ?1 AND guid = ?2")?;
+    query.query_map(params![row.0, guid], Entry::from_row)?.next().transpose()
+}
+
+/// The newest entry with this guid, wherever its message is. Reads the whole journal: for what is in no database any
+/// more, or is looked for by nothing else.
+pub fn anywhere(connection: &Connection, guid: &str) -> rusqlite::Result<Option<Entry>> {
+    let mut query = connection.prepare("SELECT * FROM journal WHERE guid = ?1 ORDER BY seen_at DESC LIMIT 1")?;
     query.query_map([guid], Entry::from_row)?.next().transpose()
 }
 

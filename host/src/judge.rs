@@ -41,8 +41,16 @@ use crate::subscription::Hub;
 /// Rows of one transaction at most. Bounds what is judged again where a commit fails.
 const BATCH_ROWS: usize = 200;
 
+/// Rows at a time that readers may not keep up with.
+const CROWD: usize = 20;
+
 /// How long rows are gathered into one transaction while more of them wait.
 const BATCH_TIME: Duration = Duration::from_millis(5);
+
+/// How long a round waits for readers that have no room for the next, and how often it looks. Only what comes in a crowd
+/// is held up by it, by 50 µs a message at most, and only while it helps: who is cut off reads everything again.
+const READERS_CATCH_UP: Duration = Duration::from_millis(10);
+const READERS_LOOK: Duration = Duration::from_millis(2);
 
 /// After a failed commit (a full disk, say), until it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -203,6 +211,7 @@ impl Judge {
         while !rows.is_empty() {
             let began = Instant::now();
             let mut round = self.round();
+            let is_crowd = rows.len() >= CROWD;
             while let Some(row) = rows.pop_front() {
                 self.step(&row, &mut round);
                 round.rows.push(row);
@@ -217,9 +226,25 @@ impl Judge {
                 return;
             }
             self.prune_after(verdicts);
+            if is_crowd {
+                self.wait_for_readers();
+            }
             while let Ok(request) = requests.try_recv() {
                 self.answer(request);
             }
+        }
+    }
+
+    fn wait_for_readers(&self) {
+        let began = Instant::now();
+        let mut least = usize::MAX;
+        loop {
+            let waiting = self.hub.waiting_without_room(BATCH_ROWS);
+            if waiting == 0 || waiting >= least || began.elapsed() >= READERS_CATCH_UP {
+                return;
+            }
+            least = waiting;
+            std::thread::sleep(READERS_LOOK);
         }
     }
 

@@ -97,22 +97,13 @@ impl Roster {
         version
     }
 
-    /// Beside each other: there are few, and the first start waits for all of them.
+    /// One after another: each is compiled on all processors already, and what several take at a time is more than the
+    /// allocator gives back.
     fn compile(&mut self, new: New) {
-        let engine = &self.engine;
-        let compiled: Vec<(String, Result<Compiled, String>)> = std::thread::scope(|scope| {
-            let threads: Vec<_> = new
-                .components
-                .into_iter()
-                .map(|(version, bytes)| {
-                    scope.spawn(move || {
-                        (version, plugin::compile(engine, &bytes).map_err(|refusal| refusal.to_string()))
-                    })
-                })
-                .collect();
-            threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
-        });
-        self.compiled.extend(compiled);
+        for (version, bytes) in new.components {
+            let compiled = plugin::compile(&self.engine, &bytes).map_err(|refusal| refusal.to_string());
+            self.compiled.insert(version, compiled);
+        }
     }
 }
 

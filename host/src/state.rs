@@ -36,6 +36,7 @@ const WAL_BYTES: i64 = 8 << 20;
 const STEPS: &[&[&str]] = &[
     &[SCHEMA, journal::SCHEMA, record::SCHEMA],
     &[journal::SCHEMA_2, record::SCHEMA_2, consumers::SCHEMA, damage::SCHEMA_2, journal::bounds::SCHEMA],
+    &[journal::SCHEMA_3],
 ];
 
 const SCHEMA: &str = "
@@ -318,10 +319,19 @@ mod tests {
         let old = Connection::open(&path).unwrap();
         STEPS[0].iter().for_each(|batch| old.execute_batch(batch).unwrap());
         old.pragma_update(None, "user_version", 1).unwrap();
-        old.execute_batch("INSERT INTO tail VALUES (1, 7, 'G7')").unwrap();
+        old.execute_batch(
+            "INSERT INTO tail VALUES (1, 7, 'G7');
+             INSERT INTO journal (guid, message_rowid, chat_id, sender, arrival, verdict, sent_at, seen_at, judged_us)
+             VALUES ('G7', 7, 1, 'ann', 'live', 'held', 1, 2, 3), ('G6', 6, 1, 'bob', 'live', 'delivered', 1, 1, 3);",
+        )
+        .unwrap();
         drop(old);
         let state = StateDb::open(&path).unwrap();
         assert_eq!(state.tail().unwrap(), Some((RowId(7), "G7".to_owned())));
+        let entry = journal::of(&state.connection, RowId(7), "G7").unwrap().unwrap();
+        assert_eq!((entry.sender.as_str(), entry.verdict.as_str(), entry.judged_us), ("ann", "held", 3));
+        assert_eq!(journal::of(&state.connection, RowId(6), "G7").unwrap(), None);
+        assert_eq!(journal::anywhere(&state.connection, "G6").unwrap().unwrap().message, RowId(6));
         let schema = |state: &StateDb| -> Vec<String> {
             let mut query = state.connection.prepare("SELECT sql FROM sqlite_schema ORDER BY name").unwrap();
             query.query_map([], |row| row.get::<_, Option<String>>(0)).unwrap().flat_map(Result::unwrap).collect()

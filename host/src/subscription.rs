@@ -296,6 +296,12 @@ impl Hub {
         open.map(|queue| (queue.max_capacity() - queue.capacity(), queue.max_capacity())).collect()
     }
 
+    /// Messages that wait for those whose queue has no room for `more`; a queue that is too small for them is to be empty.
+    pub fn waiting_without_room(&self, more: usize) -> usize {
+        let waiting = |(waiting, most): (usize, usize)| if waiting + more > most { waiting } else { 0 };
+        self.queues().into_iter().map(waiting).sum()
+    }
+
     /// The place up to which `live` has been told everything that it wants: that of the stream, where nothing waits.
     pub fn drained(&self, live: &Live) -> Option<Place> {
         let inner = self.inner.lock();

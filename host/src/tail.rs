@@ -45,6 +45,9 @@ const SETTLE_STEP: Duration = Duration::from_millis(50);
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LOOKS: u32 = 6;
 
+/// Between two looks, however many events come: what is written before a large commit shows nothing.
+const BREATH: Duration = Duration::from_micros(200);
+
 /// How long a row that had no chat is remembered, in case that Messages joins it after all.
 const LATE_JOIN: Duration = Duration::from_secs(600);
 
@@ -367,6 +370,7 @@ fn look_until_changed(db: &ChatDb, version: Option<i64>, changes: &mut Changes) 
         if Some(db.data_version()?) != version {
             return Ok(());
         }
+        std::thread::sleep(BREATH);
         changes.wait(pause);
         pause *= 2;
     }

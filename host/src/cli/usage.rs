@@ -33,6 +33,18 @@ pub fn command() -> Command {
 
 /// The command to run, or what to do instead.
 pub fn parse(args: &[OsString]) -> Result<Cli, Instead> {
+    let mut command = Cli::command();
+    if forgotten_value(&command, args).is_none()
+        && let Ok(matches) = command.try_get_matches_from_mut(args)
+        && let Ok(cli) = Cli::from_arg_matches(&matches)
+    {
+        return Ok(cli);
+    }
+    told_what_is_wrong(args)
+}
+
+/// The same with all that help shows, which costs more to put together than most commands do.
+fn told_what_is_wrong(args: &[OsString]) -> Result<Cli, Instead> {
     let command = command();
     if let Some(option) = forgotten_value(&command, args) {
         return Err(instead(&command, args, format!("Missing value for option {option}")));

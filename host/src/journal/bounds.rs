@@ -67,19 +67,20 @@ pub(crate) fn prune(transaction: &Transaction<'_>, which: Which, from: i64, limi
     };
     let chosen = match which {
         Which::OldestHeld => {
-            "SELECT guid FROM journal INDEXED BY journal_held
+            "SELECT message_rowid, guid FROM journal INDEXED BY journal_held
              WHERE verdict = 'held' AND seen_at >= ?1 AND seen_at < ?2 ORDER BY message_rowid LIMIT ?3"
         }
         _ => {
-            "SELECT guid FROM journal INDEXED BY journal_seen
+            "SELECT message_rowid, guid FROM journal INDEXED BY journal_seen
              WHERE verdict <> 'held' AND seen_at >= ?1 AND seen_at < ?2
                AND (released IS NULL OR released < (SELECT MAX(released) FROM journal INDEXED BY journal_released
                    WHERE released IS NOT NULL))
              ORDER BY seen_at LIMIT ?3"
         }
     };
-    let mut delete = transaction
-        .prepare_cached(&format!("DELETE FROM journal WHERE guid IN ({chosen}) RETURNING message_rowid, seen_at"))?;
+    let mut delete = transaction.prepare_cached(&format!(
+        "DELETE FROM journal WHERE (message_rowid, guid) IN ({chosen}) RETURNING message_rowid, seen_at"
+    ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let gone: Vec<(i64, i64)> = delete
         .query_map(params![from, before, limit], |row| Ok((row.get(0)?, row.get(1)?)))?

@@ -23,24 +23,26 @@ pub(crate) fn renumber(
     now: &HashMap<String, (RowId, Option<ChatId>)>,
 ) -> rusqlite::Result<()> {
     super::bounds::forget_pruned(transaction)?;
-    let mut put = transaction.prepare("UPDATE journal SET message_rowid = ?2, chat_id = ?3 WHERE guid = ?1")?;
+    let mut put = transaction.prepare(
+        "UPDATE OR REPLACE journal SET message_rowid = ?3, chat_id = ?4 WHERE message_rowid = ?1 AND guid = ?2",
+    )?;
     let mut moved: HashMap<RowId, RowId> = HashMap::new();
     for (guid, row) in before {
         match now.get(guid) {
             Some((to, chat)) => {
                 moved.insert(*row, *to);
-                put.execute(params![guid, to.0, chat.map_or(0, |chat| chat.0)])?;
+                put.execute(params![row.0, guid, to.0, chat.map_or(0, |chat| chat.0)])?;
             }
-            None => drop(put.execute(params![guid, NOWHERE.0, 0])?),
+            None => drop(put.execute(params![row.0, guid, NOWHERE.0, 0])?),
         }
     }
-    let carried: Vec<(String, RowId)> = transaction
-        .prepare("SELECT guid, context_for FROM journal WHERE context_for IS NOT NULL")?
-        .query_map([], |row| Ok((row.get(0)?, RowId(row.get(1)?))))?
+    let carried: Vec<(RowId, String, RowId)> = transaction
+        .prepare("SELECT message_rowid, guid, context_for FROM journal WHERE context_for IS NOT NULL")?
+        .query_map([], |row| Ok((RowId(row.get(0)?), row.get(1)?, RowId(row.get(2)?))))?
         .collect::<rusqlite::Result<_>>()?;
-    let mut put = transaction.prepare("UPDATE journal SET context_for = ?2 WHERE guid = ?1")?;
-    for (guid, carrier) in carried {
-        put.execute(params![guid, moved.get(&carrier).unwrap_or(&NOWHERE).0])?;
+    let mut put = transaction.prepare("UPDATE journal SET context_for = ?3 WHERE message_rowid = ?1 AND guid = ?2")?;
+    for (row, guid, carrier) in carried {
+        put.execute(params![row.0, guid, moved.get(&carrier).unwrap_or(&NOWHERE).0])?;
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ const DROPPED: &str = "dropped_by_owner";
 pub struct ByHand {
     pub deed: Deed,
     /// One message; none for all of `sender`.
-    pub guid: Option<String>,
+    pub one: Option<HeldPlace>,
     /// Whose, in any spelling; none for everybody's.
     pub sender: Option<String>,
     /// Where the step before ended.
@@ -83,8 +83,8 @@ impl Judge {
 
     fn chosen(&self, order: &ByHand) -> Result<Vec<Entry>, HandError> {
         let connection = self.state.connection();
-        if let Some(guid) = &order.guid {
-            let entry = journal::by_guid(connection, guid).map_err(state::Error::from)?;
+        if let Some(HeldPlace(row, guid)) = &order.one {
+            let entry = journal::of(connection, *row, guid).map_err(state::Error::from)?;
             return Ok(entry.filter(|entry| entry.verdict == "held").into_iter().collect());
         }
         let sender = order.sender.as_ref().map(|sender| self.settings.normalizer.comparable(sender));

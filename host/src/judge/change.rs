@@ -32,7 +32,7 @@ impl Judge {
     }
 
     fn changed_delivery(&mut self, row: &Arrived) -> Option<(Arc<Message>, Delivery)> {
-        let entry = journal::by_guid(self.state.connection(), &row.message.key())
+        let entry = journal::of(self.state.connection(), row.message.id, &row.message.key())
             .inspect_err(state::notice)
             .unwrap_or_else(|error| {
                 tracing::error!(%error, "an edit is not announced, as the journal could not be read");
@@ -87,7 +87,8 @@ impl Judge {
         if !message.may_differ() {
             return None;
         }
-        let entry = journal::by_guid(self.state.connection(), &message.key()).inspect_err(state::notice).ok()??;
+        let entry =
+            journal::of(self.state.connection(), message.id, &message.key()).inspect_err(state::notice).ok()??;
         entry.is_delivered().then_some(entry.route)?
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::RpcError;
+use super::journal::entry_of;
 use super::param::Param;
 use super::params::Params;
 use super::wire::held::{HeldHandled, HeldMessage, HeldMessages, HeldOutcome, HeldShown};
@@ -40,7 +41,7 @@ pub async fn list(service: &Service, params: &Params) -> Answer {
         let after = match after {
             None => HeldPlace::start(),
             Some(guid) => {
-                let entry = journal::by_guid(state, &guid).map_err(state::Error::from)?;
+                let entry = entry_of(reader, &guid)?;
                 let unknown = || RpcError::params(format!("after: the journal has no message {guid}"));
                 HeldPlace::of(&entry.ok_or_else(unknown)?)
             }
@@ -90,13 +91,14 @@ fn one_message(params: &Params) -> Result<(Option<String>, Option<RowId>), RpcEr
 
 /// The held entry of one message, or why there is none.
 fn look_up(reader: &Reader, guid: Option<String>, row: Option<RowId>) -> Result<Entry, RpcError> {
-    let state = reader.state()?.connection();
     let (entry, name) = match (guid, row) {
-        (Some(guid), _) => (journal::by_guid(state, &guid), guid),
-        (None, Some(row)) => (journal::held_at(state, row), row.to_string()),
+        (Some(guid), _) => (entry_of(reader, &guid)?, guid),
+        (None, Some(row)) => {
+            let state = reader.state()?.connection();
+            (journal::held_at(state, row).map_err(state::Error::from)?, row.to_string())
+        }
         (None, None) => return Err(RpcError::params("guid or rowid is required")),
     };
-    let entry = entry.map_err(state::Error::from)?;
     match entry {
         Some(entry) if entry.verdict == "held" => Ok(entry),
         Some(entry) => Err(RpcError::params(format!("{name} is not held: it was {}", entry.verdict))),
@@ -114,11 +116,11 @@ async fn by_hand(service: &Service, params: &Params, deed: Deed) -> Answer {
     if sender.as_ref().is_some_and(|sender| sender.trim().is_empty()) {
         return Err(RpcError::params("sender must be a non-empty string"));
     }
-    let guid = match guid.is_some() || row.is_some() {
-        true => Some(service.readers.with(move |reader| look_up(reader, guid, row)).await?.guid),
+    let one = match guid.is_some() || row.is_some() {
+        true => Some(HeldPlace::of(&service.readers.with(move |reader| look_up(reader, guid, row)).await?)),
         false => None,
     };
-    let mut order = ByHand { deed, guid, sender, after: HeldPlace::start() };
+    let mut order = ByHand { deed, one, sender, after: HeldPlace::start() };
     let mut outcome = Outcome::default();
     // Some at a time, so that what arrives meanwhile does not wait for all of it.
     loop {

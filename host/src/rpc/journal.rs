@@ -60,6 +60,19 @@ struct Found {
     is_pruned: bool,
 }
 
+/// The entry of the message that a client names by its guid alone.
+pub fn entry_of(reader: &Reader, guid: &str) -> Result<Option<Entry>, RpcError> {
+    let state = reader.state()?.connection();
+    let entry = match reader.chatdb.rowid_of(guid)? {
+        Some(row) => journal::of(state, row, guid).map_err(state::Error::from)?,
+        None => None,
+    };
+    match entry {
+        Some(entry) => Ok(Some(entry)),
+        None => Ok(journal::anywhere(state, guid).map_err(state::Error::from)?),
+    }
+}
+
 fn look_up(reader: &Reader, guid: Option<String>, rowid: Option<RowId>) -> Result<(Found, RowId), RpcError> {
     let state = reader.state()?.connection();
     let newest = reader.chatdb.max_rowid()?;
@@ -76,7 +89,8 @@ fn look_up(reader: &Reader, guid: Option<String>, rowid: Option<RowId>) -> Resul
     let message = row.map(|row| row.message);
     let guid = message.as_ref().map(|message| message.key().into_owned()).or(guid);
     let entry = match (guid, rowid) {
-        (Some(guid), _) => journal::by_guid(state, &guid),
+        (Some(guid), Some(rowid)) => journal::of(state, rowid, &guid),
+        (Some(guid), None) => journal::anywhere(state, &guid),
         (None, Some(rowid)) => journal::by_row(state, rowid),
         (None, None) => Ok(None),
     };

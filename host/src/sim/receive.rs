@@ -184,6 +184,17 @@ impl Session {
         Ok(Session { connection, folder, random: Random::seeded(u64::from_le_bytes(seed)) })
     }
 
+    /// Writes all of them in one commit, which is left in the -wal file.
+    pub fn receive_together(&mut self, all: &[Incoming]) -> Result<Vec<Received>> {
+        self.connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let mut received = all.iter().map(|incoming| self.receive(incoming)).collect::<Result<Vec<_>>>()?;
+        self.connection.execute_batch("COMMIT")?;
+        let committed_at = Timestamp::now();
+        received.iter_mut().for_each(|row| row.committed_at = committed_at);
+        Ok(received)
+    }
+
     pub fn receive(&mut self, incoming: &Incoming) -> Result<Received> {
         std::thread::sleep(Duration::from_millis(incoming.after_ms));
         let guid = incoming.guid.clone().unwrap_or_else(|| self.random.guid());
@@ -253,7 +264,7 @@ impl Session {
     }
 }
 
-/// The transactions of one message: a single one, or one for each step.
+/// The transactions of one message: a single one, or one for each step; none where it is one of many in one.
 struct Transactions<'a> {
     current: Option<rusqlite::Transaction<'a>>,
     connection: &'a Connection,
@@ -264,8 +275,10 @@ struct Transactions<'a> {
 impl<'a> Transactions<'a> {
     fn begin(connection: &'a Connection, incoming: &Incoming) -> Result<Self> {
         let pause = Duration::from_millis(incoming.step_ms);
-        let split = incoming.steps == Steps::Split;
-        Ok(Transactions { current: Some(immediate(connection)?), connection, split, pause })
+        let is_alone = connection.is_autocommit();
+        let split = is_alone && incoming.steps == Steps::Split;
+        let current = is_alone.then(|| immediate(connection)).transpose()?;
+        Ok(Transactions { current, connection, split, pause })
     }
 
     fn next(&mut self) -> Result<()> {

@@ -116,3 +116,17 @@ fn who_has_nothing_waiting_has_had_all_that_there_is() {
     hub.publish(&published(&[ANN]), &at(3));
     assert_eq!(hub.drained(&live), None);
 }
+
+#[test]
+fn who_has_no_room_for_more_is_counted_with_what_waits_for_it() {
+    let hub = hub();
+    let roomy = hub.attach(None, Filter::default(), 9).unwrap();
+    let small = hub.attach(None, Filter::default(), 3).unwrap();
+    assert_eq!(hub.waiting_without_room(5), 0, "nothing waits, also where it would not fit");
+    hub.publish(&published(&[ANN, BOB]), &at(2));
+    assert_eq!((hub.waiting_without_room(1), hub.waiting_without_room(2), hub.waiting_without_room(8)), (0, 2, 4));
+    drain(small);
+    assert_eq!((hub.waiting_without_room(7), hub.waiting_without_room(8)), (0, 2));
+    drain(roomy);
+    assert_eq!(hub.waiting_without_room(8), 0);
+}

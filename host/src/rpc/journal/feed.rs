@@ -9,6 +9,7 @@ use crate::journal::{self, Entry, Wanted};
 use crate::readers::Reader;
 use crate::rpc::error::RpcError;
 use crate::rpc::feed::{Feed, notification};
+use crate::rpc::journal::entry_of;
 use crate::rpc::param::{CHAT_ID, Param};
 use crate::rpc::params::Params;
 use crate::rpc::wire::journal::{JournalEntry, JournalNotification, JournalPage, Missed, VERDICTS};
@@ -48,7 +49,7 @@ pub async fn list(service: &Service, params: &Params) -> Answer {
         let before = match before {
             None => None,
             Some(guid) => {
-                let entry = journal::by_guid(state, &guid).map_err(state::Error::from)?;
+                let entry = entry_of(reader, &guid)?;
                 Some(entry.ok_or_else(|| RpcError::params(format!("before: the journal has no message {guid}")))?)
             }
         };
