@@ -5,6 +5,8 @@
 
 mod large;
 mod measure;
+mod peers;
+mod readers;
 mod report;
 mod server;
 mod spawned;
@@ -18,10 +20,11 @@ use report::Report;
 type Part = fn(&mut Report) -> anyhow::Result<()>;
 
 /// By the name by which one is measured alone, as in `cargo bench --bench bench -- large`.
-const PARTS: [(&str, Part); 5] = [
+const PARTS: [(&str, Part); 6] = [
     ("latency", stream::latency),
     ("sustained", stream::sustained),
     ("fan-out", stream::fan_out),
+    ("readers", readers::run),
     ("start", start::run),
     ("large", large::run),
 ];
