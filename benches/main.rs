@@ -3,10 +3,17 @@
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a program for a person at a terminal")]
 
+mod binary;
+mod idle;
 mod large;
 mod measure;
+mod peers;
+mod readers;
+mod reload;
 mod report;
 mod server;
+mod spawned;
+mod start;
 mod stream;
 
 use std::process::ExitCode;
@@ -16,11 +23,17 @@ use report::Report;
 type Part = fn(&mut Report) -> anyhow::Result<()>;
 
 /// By the name by which one is measured alone, as in `cargo bench --bench bench -- large`.
-const PARTS: [(&str, Part); 4] = [
+const PARTS: [(&str, Part); 10] = [
     ("latency", stream::latency),
     ("sustained", stream::sustained),
     ("fan-out", stream::fan_out),
+    ("readers", readers::run),
+    ("start", start::run),
+    ("idle", idle::idle),
+    ("growth", idle::growth),
+    ("reload", reload::run),
     ("large", large::run),
+    ("binary", binary::run),
 ];
 
 fn main() -> ExitCode {

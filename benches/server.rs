@@ -76,9 +76,14 @@ impl Server {
         self.folder.path().join("chat.db")
     }
 
+    /// Where Linux tells of the daemon.
+    pub fn proc(&self) -> std::path::PathBuf {
+        Path::new("/proc").join(self.child.id().to_string())
+    }
+
     /// What the daemon has run on processors, from Linux's `/proc`; none elsewhere.
     pub fn processor_time(&self) -> Option<Duration> {
-        let tasks = Path::new("/proc").join(self.child.id().to_string()).join("task");
+        let tasks = self.proc().join("task");
         let mut nanoseconds = 0;
         for task in fs::read_dir(tasks).ok()? {
             // A thread may end meanwhile; what it ran is not counted.
@@ -90,7 +95,7 @@ impl Server {
 
     /// Resident memory in KiB: the most there ever was, and now. From Linux's `/proc`; none elsewhere.
     pub fn memory(&self) -> Option<(u64, u64)> {
-        let status = fs::read_to_string(Path::new("/proc").join(self.child.id().to_string()).join("status")).ok()?;
+        let status = fs::read_to_string(self.proc().join("status")).ok()?;
         let kib = |name: &str| {
             status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
         };
@@ -135,6 +140,13 @@ impl Client {
             ensure!(self.reader.read_line(&mut line)? > 0, "the daemon has ended");
             ensure!(!line.contains(r#""method":"stream."#), "{line}");
         }
+        Ok(line)
+    }
+
+    /// The next line, whatever it is.
+    pub fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        ensure!(self.reader.read_line(&mut line)? > 0, "the daemon has ended");
         Ok(line)
     }
 

@@ -1,0 +1,153 @@
+//! What a daemon costs that does nothing, and what memory it keeps after it did much.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use imsgd::sim::{Incoming, Session};
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::report::{Report, Row, shown};
+use crate::server::{Client, Server};
+
+const BEFORE: (usize, usize) = (20, 10_000);
+
+/// Looked at for so long, after what a start leaves to do is done, and threads that waited for more work have ended: what
+/// one ran is not counted any more when it has.
+const IDLE: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_secs(15);
+
+/// Of one core.
+const SHARE: f64 = 0.001;
+const MEMORY_KIB: u64 = 30 * 1024;
+
+const FIRST: usize = 100_000;
+const ALL: usize = 1_000_000;
+/// Received together, and read by the subscriber before the next.
+const STEP: usize = 2_000;
+/// What does not count as growth: a page cache may happen to be fuller by so much.
+const SLACK_KIB: u64 = 1024;
+
+pub fn idle(report: &mut Report) -> Result<()> {
+    let server = Server::start(BEFORE.0, BEFORE.1)?;
+    let _subscriber = subscribed(&server)?;
+    std::thread::sleep(QUIET);
+    report.section(
+        "Idle",
+        &format!(
+            "Four policies, one subscriber, {} messages in the database, and nothing happens for {} s. From Linux's `/proc`: time on \
+             processors and voluntary context switches of all threads.",
+            BEFORE.1,
+            IDLE.as_secs()
+        ),
+    );
+    let (processor, wake_ups, began) = (server.processor_time(), wake_ups(&server), Instant::now());
+    std::thread::sleep(IDLE);
+    let took = began.elapsed();
+    if let (Some(before), Some(after)) = (processor, server.processor_time()) {
+        let share = after.saturating_sub(before).as_secs_f64() / took.as_secs_f64();
+        let row = Row::new("processor").with("value", format!("{:.3} % of a core", share * 100.0));
+        report.row(row.goal("≤ 0.1 %", share <= SHARE));
+        report.row(Row::new("processor, in all").with("value", shown(after.saturating_sub(before))));
+    }
+    if let (Some(before), Some(after)) = (wake_ups, self::wake_ups(&server)) {
+        let rate = after.saturating_sub(before) as f64 / took.as_secs_f64();
+        report.row(Row::new("wake-ups").with("value", format!("{rate:.1} a second")));
+    }
+    if let Some(memory) = Memory::of(&server) {
+        report.row(memory.row("memory (RSS)").goal("≤ 30 MiB", memory.all <= MEMORY_KIB));
+    }
+    report.note(
+        "Files are pages of the program itself, which the system maps in passing and takes back when it needs them; what is the \
+         daemon's own is the rest.",
+    );
+    Ok(())
+}
+
+pub fn growth(report: &mut Report) -> Result<()> {
+    let server = Server::start(BEFORE.0, BEFORE.1)?;
+    let mut subscriber = subscribed(&server)?;
+    report.section(
+        "Memory after many messages",
+        &format!(
+            "{ALL} direct messages received through the daemon, judged by four policies, journaled, and read by one subscriber; \
+             {STEP} in a commit, each after the one before was read.",
+        ),
+    );
+    let began = Instant::now();
+    let idle = Memory::of(&server).context("memory is read from Linux's /proc")?;
+    receive(&server, &mut subscriber, FIRST)?;
+    let first = Memory::of(&server).context("the daemon has ended")?;
+    receive(&server, &mut subscriber, ALL - FIRST)?;
+    let all = Memory::of(&server).context("the daemon has ended")?;
+    report.row(idle.row("before"));
+    report.row(first.row(&format!("after {FIRST}")));
+    let row = all.row(&format!("after {ALL}"));
+    let bound = format!("no growth: ≤ {} MiB more than after {FIRST}", SLACK_KIB / 1024);
+    report.row(row.goal(&bound, all.all <= first.all + SLACK_KIB));
+    report.note(format!("It took {} to write and read them all.", shown(began.elapsed())));
+    Ok(())
+}
+
+fn subscribed(server: &Server) -> Result<Client> {
+    let mut client = server.connect()?;
+    client.call("watch.subscribe", json!({"buffer_limit": 2 * STEP}))?;
+    Ok(client)
+}
+
+/// The client reads beside the writing, as the daemon does. What is written goes from the -wal file into the database.
+fn receive(server: &Server, client: &mut Client, messages: usize) -> Result<()> {
+    let mut session = Session::open(&server.db())?;
+    let emptying = Connection::open(server.db())?;
+    for _ in 0..messages / STEP {
+        let incoming: Vec<Incoming> = (0..STEP).map(message).collect();
+        std::thread::scope(|scope| {
+            let read = scope.spawn(|| client.count(STEP));
+            session.receive_together(&incoming)?;
+            read.join().map_err(|_| anyhow::anyhow!("the reader failed"))?
+        })?;
+        emptying.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+fn message(number: usize) -> Incoming {
+    let from = Some(format!("+1415555{:04}", number % 100));
+    let text = format!("Message {number}: shall we have dinner at the usual place tomorrow?");
+    Incoming { from, text, ..Incoming::default() }
+}
+
+/// Voluntary context switches of all threads that there are.
+fn wake_ups(server: &Server) -> Option<u64> {
+    let tasks = fs::read_dir(server.proc().join("task")).ok()?;
+    let of_thread = |folder: std::path::PathBuf| {
+        let status = fs::read_to_string(folder.join("status")).ok()?;
+        number(&status, "voluntary_ctxt_switches:")
+    };
+    Some(tasks.filter_map(|task| of_thread(task.ok()?.path())).sum())
+}
+
+fn number(status: &str, name: &str) -> Option<u64> {
+    status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+}
+
+/// Resident memory in KiB.
+struct Memory {
+    all: u64,
+    own: u64,
+    files: u64,
+}
+
+impl Memory {
+    fn of(server: &Server) -> Option<Memory> {
+        let status = fs::read_to_string(server.proc().join("status")).ok()?;
+        let (all, own) = (number(&status, "VmRSS:")?, number(&status, "RssAnon:")?);
+        Some(Memory { all, own, files: number(&status, "RssFile:")? })
+    }
+
+    fn row(&self, what: &str) -> Row {
+        let mib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
+        Row::new(what).with("value", mib(self.all)).with("own", mib(self.own)).with("files", mib(self.files))
+    }
+}

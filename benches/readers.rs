@@ -1,0 +1,199 @@
+//! Reading the whole database: imsgd page by page as JSON, and other readers of chat.db, one after another.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::measure::Times;
+use crate::peers::{Output, PEERS, Peer};
+use crate::report::{Report, Row};
+use crate::server::Server;
+use crate::spawned::imsgd;
+
+const CHATS: usize = 200;
+const MESSAGES: usize = 100_000;
+const RUNS: usize = 3;
+
+/// How many times as long a peer is to take at least.
+const QUICKER: f64 = 3.0;
+
+/// As long as a page may be.
+const PAGE: usize = 500;
+
+/// Nothing is kept from the client.
+const OPEN: &str = "[policy]\nallow_from = ['*']\ndm_policy = 'open'\ngroup_policy = 'open'\n[policy.groups.'*']\n\
+                    require_mention = false\n";
+
+pub fn run(report: &mut Report) -> Result<()> {
+    let server = Server::configured(CHATS, MESSAGES, OPEN)?;
+    report.section(
+        "Reading everything",
+        &format!(
+            "`imsgd sim init --seed 7 --chats {CHATS} --messages {MESSAGES}`, all of it, from the start of the process to the \
+             end; median of {RUNS} runs. imsgd gives pages of `messages.after` with reactions and attachments, judged by the \
+             policies, to one client that asks for the next when it has the last. Ratios are against `rpc --standalone`."
+        ),
+    );
+    let ours = repeated(|| alone(&server.db()))?;
+    report.row(row("imsgd rpc --standalone", &ours));
+    report.row(row("imsgd, a client on the daemon's socket", &repeated(|| over_socket(&server.db(), 1))?));
+    report.row(row("imsgd, two clients on the socket, half each", &repeated(|| over_socket(&server.db(), 2))?));
+    for peer in &PEERS {
+        let title = format!("{} {} ({})", peer.name, peer.version, peer.registry);
+        match peer.ready().and_then(|_| repeated(|| by(peer, &server.db()))) {
+            Ok(theirs) => {
+                let ratio = theirs.times.median().as_secs_f64() / ours.times.median().as_secs_f64().max(1e-9);
+                report.row(row(&title, &theirs).ratio("imsgd is quicker", ratio).goal("≥ 3×", ratio >= QUICKER));
+                report.note(format!("{}: {}.", peer.name, peer.gives));
+            }
+            Err(error) => report.note(format!("Left out: {title}: {error:#}.")),
+        }
+    }
+    report.note(
+        "Rows of the database that are changes of a group's name, picture or members are no messages to imsgd, as in `imsg`; others \
+         count them.",
+    );
+    Ok(())
+}
+
+struct Whole {
+    times: Times,
+    messages: usize,
+}
+
+fn row(what: &str, read: &Whole) -> Row {
+    let each = read.times.median() / u32::try_from(read.messages.max(1)).unwrap_or(u32::MAX);
+    Row::new(what)
+        .time("time", read.times.median())
+        .with("messages given", read.messages.to_string())
+        .time("each", each)
+}
+
+fn repeated(mut read: impl FnMut() -> Result<(Duration, usize)>) -> Result<Whole> {
+    let runs = (0..RUNS).map(|_| read()).collect::<Result<Vec<_>>>()?;
+    let messages = runs.first().map_or(0, |run| run.1);
+    Ok(Whole { times: Times::from(runs.into_iter().map(|run| run.0)), messages })
+}
+
+/// One process that does all of it, on a state folder of its own.
+fn alone(db: &Path) -> Result<(Duration, usize)> {
+    let state = tempfile::tempdir()?;
+    let mut command = imsgd(&["rpc", "--standalone"], db, state.path());
+    let began = Instant::now();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let input = child.stdin.take().context("stdin")?;
+    let output = child.stdout.take().context("stdout")?;
+    let pages = pages(input, output, 0, i64::MAX)?;
+    let took = began.elapsed();
+    ensure!(child.wait()?.success(), "rpc --standalone failed");
+    Ok((took, counted(&pages)?))
+}
+
+/// A share of the rows for each client.
+fn over_socket(db: &Path, clients: i64) -> Result<(Duration, usize)> {
+    let socket = db.with_file_name("imsgd.sock");
+    let share = MESSAGES as i64 / clients;
+    let began = Instant::now();
+    let read = |client: i64| {
+        let stream = UnixStream::connect(&socket)?;
+        pages(stream.try_clone()?, stream, client * share, (client + 1) * share)
+    };
+    let all = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..clients).map(|client| scope.spawn(move || read(client))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Ok(Vec::new()))).collect::<Result<Vec<_>>>()
+    })?;
+    let took = began.elapsed();
+    Ok((took, counted(&all.concat())?))
+}
+
+/// Asks for page after page, as it comes to `last`. Only the end of an answer is read here: the rest is the client's.
+fn pages(mut input: impl Write, output: impl Read, since: i64, last: i64) -> Result<Vec<String>> {
+    let mut output = BufReader::with_capacity(1 << 20, output);
+    let (mut since, mut pages) = (since, Vec::new());
+    while since < last {
+        let params = json!({"since_rowid": since, "limit": PAGE, "attachments": true, "include_reactions": true});
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": "messages.after", "params": params});
+        input.write_all(format!("{request}\n").as_bytes())?;
+        let mut line = String::new();
+        ensure!(output.read_line(&mut line)? > 0, "imsgd has ended");
+        let (_, end) = line.rsplit_once("\"next_rowid\":").with_context(|| line.clone())?;
+        let (next, more) = end.split_once(',').context("has_more")?;
+        since = next.parse()?;
+        let has_more = more.contains("true");
+        pages.push(line);
+        if !has_more {
+            break;
+        }
+    }
+    Ok(pages)
+}
+
+/// Messages of all pages, each once: shares of rows overlap by a part of a page.
+fn counted(pages: &[String]) -> Result<usize> {
+    let mut messages = HashSet::new();
+    for page in pages {
+        let page: Value = serde_json::from_str(page)?;
+        messages
+            .extend(page["result"]["messages"].as_array().into_iter().flatten().filter_map(|one| one["id"].as_i64()));
+    }
+    Ok(messages.len())
+}
+
+fn by(peer: &Peer, db: &Path) -> Result<(Duration, usize)> {
+    let folder = tempfile::tempdir()?;
+    let mut command = peer.ready()?;
+    match peer.output {
+        Output::Lines => command.arg(db).stdout(Stdio::piped()),
+        Output::Files => command.arg("--db-path").arg(db).arg("--export-path").arg(folder.path()).stdout(Stdio::null()),
+    };
+    timed(peer, &mut command, folder.path())
+}
+
+fn timed(peer: &Peer, command: &mut Command, files: &Path) -> Result<(Duration, usize)> {
+    let began = Instant::now();
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let mut lines = 0;
+    if let Some(mut output) = child.stdout.take() {
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match output.read(&mut buffer)? {
+                0 => break,
+                read => lines += buffer[..read].iter().filter(|byte| **byte == b'\n').count(),
+            }
+        }
+    }
+    let status = child.wait()?;
+    let took = began.elapsed();
+    ensure!(status.success(), "it ended with {status}");
+    let messages = match peer.output {
+        Output::Lines => lines,
+        Output::Files => entries(files)?,
+    };
+    ensure!(messages > MESSAGES / 2, "it gave only {messages} of {MESSAGES} messages");
+    Ok((took, messages))
+}
+
+/// Entries of text files: each begins with a line like `Mar 11, 2021  7:11:36 AM`.
+fn entries(folder: &Path) -> Result<usize> {
+    let mut entries = 0;
+    for file in fs::read_dir(folder)? {
+        let text = fs::read_to_string(file?.path())?;
+        let begins = |line: &&str| {
+            let mut words = line.split_whitespace();
+            let (month, day, year) = (words.next(), words.next(), words.next());
+            let is_day = day.is_some_and(|day| day.len() == 3 && day.ends_with(','));
+            month.is_some_and(|month| month.len() == 3)
+                && is_day
+                && year.is_some_and(|year| year.parse::<u16>().is_ok())
+        };
+        entries += text.lines().filter(begins).count();
+    }
+    Ok(entries)
+}
