@@ -363,16 +363,17 @@ fn reset(is_found: bool) -> (ResetKind, String) {
     }
 }
 
-/// After an event: looks a few times, ever less often, until the database says that it changed.
+/// After an event: looks a few times, ever less often, until the database says that it changed. Each further event
+/// begins that anew, as the last one may come before what it is about can be seen.
 fn look_until_changed(db: &ChatDb, version: Option<i64>, changes: &mut Changes) -> Result<(), chatdb::Error> {
-    let mut pause = FIRST_LOOK;
-    for _ in 0..LOOKS {
+    let began = Instant::now();
+    let mut looks = 0;
+    while looks < LOOKS && began.elapsed() < POLL {
         if Some(db.data_version()?) != version {
             return Ok(());
         }
         std::thread::sleep(BREATH);
-        changes.wait(pause);
-        pause *= 2;
+        looks = if changes.wait(FIRST_LOOK * 2u32.pow(looks)) { 0 } else { looks + 1 };
     }
     Ok(())
 }
@@ -387,5 +388,31 @@ fn wait_on(ticks: &Receiver<()>, timeout: Duration) -> bool {
             std::thread::sleep(timeout);
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::{self, Incoming};
+
+    #[test]
+    fn a_commit_after_the_last_of_many_events_is_seen_without_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chat.db");
+        sim::init(&path, &sim::Options { chats: 0, messages: 0, ..sim::Options::default() }).unwrap();
+        let db = ChatDb::open(&path).unwrap();
+        let version = db.data_version().unwrap();
+        let (tick, mut changes) = Changes::by_hand();
+        let writer = std::thread::spawn(move || {
+            for _ in 0..LOOKS * 2 {
+                tick.send(()).unwrap();
+            }
+            sim::receive(&path, &Incoming::new("+14155550101", "x")).unwrap();
+            tick
+        });
+        look_until_changed(&db, Some(version), &mut changes).unwrap();
+        assert_ne!(db.data_version().unwrap(), version);
+        drop(writer.join().unwrap());
     }
 }

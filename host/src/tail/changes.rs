@@ -35,6 +35,13 @@ impl Changes {
         Changes { ticks, watches }
     }
 
+    /// One whose ticks are given by the test.
+    #[cfg(test)]
+    pub fn by_hand() -> (std::sync::mpsc::SyncSender<()>, Changes) {
+        let (sender, ticks) = sync_channel(1);
+        (sender, Changes { ticks, watches: None })
+    }
+
     /// True when something may have changed, false when nothing did for `timeout`.
     pub fn wait(&mut self, timeout: Duration) -> bool {
         super::wait_on(&self.ticks, timeout)
