@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a program for a person at a terminal")]
 
+mod chain;
 mod large;
 mod measure;
 mod report;
@@ -15,7 +16,7 @@ use report::Report;
 type Part = fn(&mut Report) -> anyhow::Result<()>;
 
 /// By the name by which one is measured alone, as in `cargo bench --bench bench -- large`.
-const PARTS: [(&str, Part); 1] = [("large", large::run)];
+const PARTS: [(&str, Part); 2] = [("chain", chain::run), ("large", large::run)];
 
 fn main() -> ExitCode {
     // Cargo adds `--bench`.
