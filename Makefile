@@ -54,6 +54,8 @@ lint:
 	cargo fmt --check --all --manifest-path examples/plugins/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo fmt --check --manifest-path tests/signing/Cargo.toml
+	cargo fmt --check --all --manifest-path benches/policies/Cargo.toml
+	cargo fmt --check --manifest-path benches/peers/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --bins --tests --manifest-path fuzz/Cargo.toml -- -D warnings
 	$(IN_WASM) cargo clippy --locked --workspace --all-targets --manifest-path plugins/Cargo.toml -- -D warnings

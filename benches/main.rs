@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a program for a person at a terminal")]
 
 mod binary;
+mod chain;
 mod idle;
 mod large;
 mod measure;
@@ -23,8 +24,9 @@ use report::Report;
 type Part = fn(&mut Report) -> anyhow::Result<()>;
 
 /// By the name by which one is measured alone, as in `cargo bench --bench bench -- large`.
-const PARTS: [(&str, Part); 10] = [
+const PARTS: [(&str, Part); 11] = [
     ("latency", stream::latency),
+    ("chain", chain::run),
     ("sustained", stream::sustained),
     ("fan-out", stream::fan_out),
     ("readers", readers::run),

@@ -36,7 +36,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 
 #[test]
 fn every_file_says_what_it_is_for_and_is_not_too_long() {
-    for (name, content) in sources(&["host", "plugins", "tests", "fuzz", "examples"]) {
+    for (name, content) in sources(&["host", "plugins", "tests", "fuzz", "examples", "benches"]) {
         assert!(content.starts_with("//! "), "{name} does not begin with a `//!` line");
         let lines = content.lines().count();
         assert!(lines <= LINES, "{name} has {lines} lines, which is over {LINES}");

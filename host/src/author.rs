@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
@@ -75,6 +76,11 @@ pub fn build_with(dir: &Path, out: &Path, talk: Talk, consent: Consent) -> Resul
     }
     write_atomically(out, &component).with_context(|| format!("write {}", out.display()))?;
     Ok(Built { path: out.into(), inspection })
+}
+
+/// Cargo as [`build`] runs it for the crate in `dir`, for whoever wants the module and no component.
+pub fn cargo(dir: &Path, talk: Talk) -> Result<Command> {
+    Ok(toolchain::Toolchain::find(dir, talk, &mut |_| false)?.cargo(dir))
 }
 
 /// Where the component of the crate in `dir` is written and looked for: beside its manifest, with the name of the
