@@ -16,13 +16,14 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use wasmtime::Store;
-use wasmtime::component::{Instance, Resource};
+use wasmtime::component::Resource;
 
 use bindings::exports::imsgd::policy::{allowlist, chunking, filter, group, pairing};
 use engine::Budget;
 pub use engine::PluginEngine;
 use guest::{Call, Guest, MessageRep, State};
 pub use guest::{Stage, StoreWrites};
+use load::Exported;
 pub use load::{ABI_VERSION, COMPONENT_BYTES, Compiled, Refusal, compile, version_of};
 pub use log::{Log, LogLine, Logs};
 pub use panic::without_what_is_quoted;
@@ -59,7 +60,7 @@ pub struct Plugin {
 
 struct Running {
     store: Store<Guest>,
-    instance: Instance,
+    exported: Exported,
 }
 
 /// How a plugin has done since it was loaded.
@@ -178,7 +179,7 @@ impl Plugin {
         let state = self.parked.take().unwrap_or_default();
         let guest = Guest {
             growth: limits::Growth::default(),
-            budget: Budget::of_a_start(),
+            budget: Budget::of_a_start(Instant::now()),
             normalizer: self.normalizer.clone(),
             call: Call::new(None, self.now()),
             stage: self.stage,
@@ -188,17 +189,17 @@ impl Plugin {
         let mut store = Store::new(self.engine.engine(), guest);
         store.limiter(|guest| &mut guest.growth);
         store.epoch_deadline_callback(|mut store| store.data_mut().budget.check());
-        let configured = self.engine.timed(&mut store, Budget::of_a_start(), |store| {
+        let configured = self.engine.timed(&mut store, Budget::of_a_start(Instant::now()), |store| {
             let instance = self.compiled.pre.instantiate(&mut *store)?;
             let policy = self.compiled.policy.load(&mut *store, &instance)?;
-            let answer = policy.call_configure(&mut *store, &self.config)?;
-            wasmtime::Result::Ok((instance, answer))
+            let exported = self.compiled.exported(store, &instance)?;
+            wasmtime::Result::Ok((exported, policy.call_configure(&mut *store, &self.config)?))
         });
         let failure = match configured {
-            Ok((instance, Ok(()))) => {
+            Ok((exported, Ok(()))) => {
                 let writes = std::mem::take(&mut store.data_mut().call.writes);
                 self.keep(&mut store, writes);
-                self.running = Some(Running { store, instance });
+                self.running = Some(Running { store, exported });
                 return Ok(());
             }
             Ok((_, Err(reason))) => Failure(format!("{CONFIGURATION_REFUSED}{}", shortened(reason))),
@@ -229,10 +230,10 @@ impl Plugin {
         &mut self,
         inbound: Option<&Arc<Inbound>>,
         given: &[&str],
-        ask: impl FnOnce(&Compiled, &mut Store<Guest>, &Instance) -> wasmtime::Result<R>,
+        ask: impl FnOnce(&Exported, &mut Store<Guest>) -> wasmtime::Result<R>,
     ) -> Result<R, Failure> {
         let began = Instant::now();
-        let answer = self.call_inner(inbound, given, ask);
+        let answer = self.call_inner(began, inbound, given, ask);
         let took = began.elapsed();
         self.stats.calls += 1;
         self.stats.time += took;
@@ -248,21 +249,22 @@ impl Plugin {
 
     fn call_inner<R>(
         &mut self,
+        mut began: Instant,
         inbound: Option<&Arc<Inbound>>,
         given: &[&str],
-        ask: impl FnOnce(&Compiled, &mut Store<Guest>, &Instance) -> wasmtime::Result<R>,
+        ask: impl FnOnce(&Exported, &mut Store<Guest>) -> wasmtime::Result<R>,
     ) -> Result<R, Failure> {
         if self.running.is_none() {
             self.revive()?;
+            began = Instant::now();
         }
         let Some(mut running) = self.running.take() else {
             return Err(Failure("the plugin has no instance".to_owned()));
         };
         let now = inbound.map_or_else(|| self.now(), |inbound| inbound.now);
         running.store.data_mut().call = Call::new(inbound.cloned(), now);
-        let answer = self
-            .engine
-            .timed(&mut running.store, Budget::of_a_call(), |store| ask(&self.compiled, store, &running.instance));
+        let answer =
+            self.engine.timed(&mut running.store, Budget::of_a_call(began), |store| ask(&running.exported, store));
         let guest = running.store.data_mut();
         guest.call.inbound = None;
         match answer {
@@ -288,8 +290,8 @@ impl Plugin {
     pub fn split(&mut self, text: &str, is_group: bool, recipient: Option<&str>) -> Result<Vec<String>, Failure> {
         let draft = chunking::Draft { text: text.to_owned(), is_group, recipient: recipient.map(str::to_owned) };
         let given = [text, recipient.unwrap_or_default()];
-        self.call(None, &given, |compiled, store, instance| {
-            let guest = required(compiled.chunking.as_ref())?.load(&mut *store, instance)?;
+        self.call(None, &given, |exported, store| {
+            let guest = required(exported.chunking.as_ref())?;
             guest.call_split(store, &draft)
         })
     }
@@ -328,10 +330,10 @@ impl Plugin {
     fn pairing<R>(
         &mut self,
         given: &[&str],
-        ask: impl FnOnce(pairing::Guest, &mut Store<Guest>) -> wasmtime::Result<R>,
+        ask: impl FnOnce(&pairing::Guest, &mut Store<Guest>) -> wasmtime::Result<R>,
     ) -> Result<R, Failure> {
-        self.call(None, given, |compiled, store, instance| {
-            let guest = required(compiled.pairing.as_ref())?.load(&mut *store, instance)?;
+        self.call(None, given, |exported, store| {
+            let guest = required(exported.pairing.as_ref())?;
             ask(guest, store)
         })
     }
@@ -351,8 +353,8 @@ impl Policy for Plugin {
     }
 
     fn admit(&mut self, inbound: &Arc<Inbound>) -> Result<Admission, Failure> {
-        self.call(Some(inbound), &[], |compiled, store, instance| {
-            let guest = required(compiled.allowlist.as_ref())?.load(&mut *store, instance)?;
+        self.call(Some(inbound), &[], |exported, store| {
+            let guest = required(exported.allowlist.as_ref())?;
             Ok(match guest.call_admit(store, Resource::<MessageRep>::new_borrow(0))? {
                 allowlist::Admission::Admit(route) => Admission::Admit(route.map(word).transpose()?),
                 allowlist::Admission::Reject(reason) => Admission::Reject(word(reason)?),
@@ -362,8 +364,8 @@ impl Policy for Plugin {
     }
 
     fn screen(&mut self, inbound: &Arc<Inbound>) -> Result<Introduction, Failure> {
-        self.call(Some(inbound), &[], |compiled, store, instance| {
-            let guest = required(compiled.pairing.as_ref())?.load(&mut *store, instance)?;
+        self.call(Some(inbound), &[], |exported, store| {
+            let guest = required(exported.pairing.as_ref())?;
             Ok(match guest.call_screen(store, Resource::<MessageRep>::new_borrow(0))? {
                 pairing::Outcome::Paired(route) => Introduction::Paired(route.map(word).transpose()?),
                 pairing::Outcome::Challenge(challenge) => Introduction::Challenge(Challenge {
@@ -378,8 +380,8 @@ impl Policy for Plugin {
     }
 
     fn decide(&mut self, inbound: &Arc<Inbound>) -> Result<GroupDecision, Failure> {
-        self.call(Some(inbound), &[], |compiled, store, instance| {
-            let guest = required(compiled.group.as_ref())?.load(&mut *store, instance)?;
+        self.call(Some(inbound), &[], |exported, store| {
+            let guest = required(exported.group.as_ref())?;
             Ok(match guest.call_decide(store, Resource::<MessageRep>::new_borrow(0))? {
                 group::Decision::Deliver(route) => GroupDecision::Deliver(route.map(word).transpose()?),
                 group::Decision::Observe => GroupDecision::Observe,
@@ -390,8 +392,8 @@ impl Policy for Plugin {
     }
 
     fn filter(&mut self, inbound: &Arc<Inbound>) -> Result<FilterVerdict, Failure> {
-        self.call(Some(inbound), &[], |compiled, store, instance| {
-            let guest = required(compiled.filter.as_ref())?.load(&mut *store, instance)?;
+        self.call(Some(inbound), &[], |exported, store| {
+            let guest = required(exported.filter.as_ref())?;
             Ok(match guest.call_filter(store, Resource::<MessageRep>::new_borrow(0))? {
                 filter::Verdict::Pass => FilterVerdict::Pass,
                 filter::Verdict::Drop(reason) => FilterVerdict::Drop(word(reason)?),
@@ -402,8 +404,8 @@ impl Policy for Plugin {
     }
 }
 
-fn required<T>(indices: Option<&T>) -> wasmtime::Result<&T> {
-    indices.ok_or_else(|| wasmtime::format_err!("asked for an interface that the plugin does not export"))
+fn required<T>(exported: Option<&T>) -> wasmtime::Result<&T> {
+    exported.ok_or_else(|| wasmtime::format_err!("asked for an interface that the plugin does not export"))
 }
 
 fn refusal(refusal: pairing::Refusal) -> PairingRefusal {

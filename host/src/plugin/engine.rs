@@ -55,7 +55,7 @@ impl PluginEngine {
         &self.engine
     }
 
-    /// Runs one call of a plugin within `budget`, which begins now.
+    /// Runs one call of a plugin within `budget`.
     pub fn timed<R>(&self, store: &mut Store<Guest>, budget: Budget, call: impl FnOnce(&mut Store<Guest>) -> R) -> R {
         store.data_mut().budget = budget;
         store.set_hostcall_fuel(limits::OUTPUT_BYTES);
@@ -132,16 +132,16 @@ pub struct Budget {
 }
 
 impl Budget {
-    pub fn of_a_call() -> Budget {
-        Budget::new(limits::CALL_CPU, limits::CALL_WALL)
+    pub fn of_a_call(began: Instant) -> Budget {
+        Budget::new(limits::CALL_CPU, limits::CALL_WALL, began)
     }
 
-    pub fn of_a_start() -> Budget {
-        Budget::new(limits::START_CPU, limits::START_WALL)
+    pub fn of_a_start(began: Instant) -> Budget {
+        Budget::new(limits::START_CPU, limits::START_WALL, began)
     }
 
-    fn new(most_cpu: Duration, most_wall: Duration) -> Budget {
-        Budget { most_cpu, most_wall, began: Instant::now(), cpu_at_first_tick: None }
+    fn new(most_cpu: Duration, most_wall: Duration, began: Instant) -> Budget {
+        Budget { most_cpu, most_wall, began, cpu_at_first_tick: None }
     }
 
     /// Called at each tick that falls into a call: goes on, or ends it.

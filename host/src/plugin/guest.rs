@@ -406,7 +406,7 @@ mod tests {
     fn guest(state: State) -> Guest {
         Guest {
             growth: Growth::default(),
-            budget: Budget::of_a_call(),
+            budget: Budget::of_a_call(std::time::Instant::now()),
             normalizer: Arc::new(Normalizer::new("US").unwrap()),
             call: Call::new(None, Timestamp::UNIX_EPOCH),
             state,

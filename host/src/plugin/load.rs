@@ -1,7 +1,8 @@
 //! From a file's bytes to a component whose imports and exports are known to fit, or a refusal in words.
 
 use sha2::{Digest, Sha256};
-use wasmtime::component::{Component, InstancePre, Linker, types::ComponentItem};
+use wasmtime::Store;
+use wasmtime::component::{Component, Instance, InstancePre, Linker, types::ComponentItem};
 
 use super::bindings::Everything;
 use super::bindings::exports::imsgd::policy as exports;
@@ -29,6 +30,15 @@ pub struct Compiled {
     pub group: Option<exports::group::GuestIndices>,
     pub filter: Option<exports::filter::GuestIndices>,
     pub chunking: Option<exports::chunking::GuestIndices>,
+}
+
+/// The functions of an instance, looked up and their types checked once and not for each call.
+pub(super) struct Exported {
+    pub allowlist: Option<exports::allowlist::Guest>,
+    pub pairing: Option<exports::pairing::Guest>,
+    pub group: Option<exports::group::Guest>,
+    pub filter: Option<exports::filter::Guest>,
+    pub chunking: Option<exports::chunking::Guest>,
 }
 
 /// Why a file is no plugin for this host.
@@ -107,6 +117,21 @@ impl Compiled {
             Interface::Filter => self.filter.is_some(),
             Interface::Chunking => self.chunking.is_some(),
         }
+    }
+
+    pub(super) fn exported(&self, store: &mut Store<Guest>, instance: &Instance) -> wasmtime::Result<Exported> {
+        macro_rules! loaded {
+            ($interface:ident) => {
+                self.$interface.as_ref().map(|indices| indices.load(&mut *store, instance)).transpose()?
+            };
+        }
+        Ok(Exported {
+            allowlist: loaded!(allowlist),
+            pairing: loaded!(pairing),
+            group: loaded!(group),
+            filter: loaded!(filter),
+            chunking: loaded!(chunking),
+        })
     }
 }
 
