@@ -190,7 +190,7 @@ pub fn sustained(report: &mut Report) -> Result<()> {
     let row = Row::new("messages a second").with("value", format!("{rate:.0}"));
     report.row(row.goal("≥ 50,000", rate >= 50_000.0));
     if let (Some(before), Some(after)) = (before, server.processor_time()) {
-        let each = (after - before) / MANY as u32;
+        let each = after.saturating_sub(before) / MANY as u32;
         report.row(Row::new("processor time of the daemon, a message").with("value", shown(each)));
     }
     Ok(())

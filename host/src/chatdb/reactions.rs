@@ -28,8 +28,10 @@ pub(super) fn fill(db: &ChatDb, messages: &mut [Message]) -> rusqlite::Result<()
     for (number, message) in messages.iter_mut().enumerate() {
         message.reactions.clear();
         if !message.guid.is_empty() && message.tapback.is_none() {
-            index.insert(message.guid.clone(), number);
-            spell(message, &mut spellings);
+            let is_first = index.insert(message.guid.clone(), number).is_none();
+            if is_first {
+                spell(message, &mut spellings);
+            }
         }
     }
     if spellings.is_empty() {
@@ -61,10 +63,11 @@ pub(super) fn fill(db: &ChatDb, messages: &mut [Message]) -> rusqlite::Result<()
 
 fn sql(db: &ChatDb) -> String {
     let message = |name| db.schema.column(Table::Message, "m", name);
+    // Each spelling once, so a join will do: what `IN` gathers first costs as much as all of the lookups.
     format!(
         "SELECT m.ROWID, m.date, m.is_from_me, m.associated_message_type, m.associated_message_guid, m.text, {}, {}, h.id
-         FROM message m LEFT JOIN handle h ON h.ROWID = m.handle_id
-         WHERE m.associated_message_guid IN (SELECT value FROM json_each(?1)) ORDER BY m.date, m.ROWID",
+         FROM json_each(?1) CROSS JOIN message m ON m.associated_message_guid = json_each.value
+         LEFT JOIN handle h ON h.ROWID = m.handle_id ORDER BY m.date, m.ROWID",
         message("attributedBody"),
         message("associated_message_emoji")
     )
