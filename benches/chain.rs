@@ -153,7 +153,7 @@ fn write(report: &mut Report, own: &[Cost], others: Vec<(&Peer, Cost)>) {
              measured. imsgd's side is what the daemon does between reading a message and writing down the verdict: deadline, \
              limits and statistics of each call included. Peers keep their instances or contexts as imsgd does, one for each \
              policy, and are handed what a policy of imsgd could ask of a message: Lua a table, JavaScript an object, Extism \
-             JSON that is written once for all three. Their calls have no deadline. In the mean, thread's processor time; \
+             JSON that is written once for all three. Their calls have no deadline. The mean is of the process's processor time, \
              p99 by the clock; medians of rounds in which each has its turn.",
             lengths.iter().min().unwrap_or(&0),
             lengths.iter().max().unwrap_or(&0),

@@ -104,15 +104,15 @@ fn begin(start: Start) -> Result<(Value, Started)> {
     Ok((json!(names), Started { peers, messages, measured, repeats }))
 }
 
-/// Nanoseconds a message: of this thread's processor time in the mean, and of the clock for the slowest hundredth.
+/// Nanoseconds a message: of this process's processor time in the mean, and of the clock for the slowest hundredth.
 fn measure(peer: &mut dyn Peer, messages: &[Message], repeats: usize) -> Result<Value> {
     let count = messages.len() * repeats;
     let again = || messages.iter().cycle().take(count);
-    let began = thread_time();
+    let began = cpu_time();
     for message in again() {
         std::hint::black_box(peer.judge(message)?);
     }
-    let mean = (thread_time() - began).as_nanos() as f64 / count as f64;
+    let mean = (cpu_time() - began).as_nanos() as f64 / count as f64;
     let mut times = Vec::with_capacity(count);
     for message in again() {
         let began = Instant::now();
@@ -123,7 +123,7 @@ fn measure(peer: &mut dyn Peer, messages: &[Message], repeats: usize) -> Result<
     Ok(json!({"mean": mean, "p99": times[count * 99 / 100]}))
 }
 
-fn thread_time() -> Duration {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
+fn cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
 }
