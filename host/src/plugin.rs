@@ -16,15 +16,15 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use wasmtime::Store;
-use wasmtime::component::Resource;
+use wasmtime::component::{Instance, Resource};
 
 use bindings::exports::imsgd::policy::{allowlist, chunking, filter, group, pairing};
 use engine::Budget;
 pub use engine::PluginEngine;
 use guest::{Call, Guest, MessageRep, State};
 pub use guest::{Stage, StoreWrites};
-use load::Exported;
 pub use load::{ABI_VERSION, COMPONENT_BYTES, Compiled, Refusal, compile, version_of};
+use load::{Callee, Exported};
 pub use log::{Log, LogLine, Logs};
 pub use panic::without_what_is_quoted;
 pub use times::Times;
@@ -60,6 +60,7 @@ pub struct Plugin {
 
 struct Running {
     store: Store<Guest>,
+    instance: Instance,
     exported: Exported,
 }
 
@@ -192,14 +193,14 @@ impl Plugin {
         let configured = self.engine.timed(&mut store, Budget::of_a_start(Instant::now()), |store| {
             let instance = self.compiled.pre.instantiate(&mut *store)?;
             let policy = self.compiled.policy.load(&mut *store, &instance)?;
-            let exported = self.compiled.exported(store, &instance)?;
-            wasmtime::Result::Ok((exported, policy.call_configure(&mut *store, &self.config)?))
+            let answer = policy.call_configure(&mut *store, &self.config)?;
+            wasmtime::Result::Ok((instance, answer))
         });
         let failure = match configured {
-            Ok((exported, Ok(()))) => {
+            Ok((instance, Ok(()))) => {
                 let writes = std::mem::take(&mut store.data_mut().call.writes);
                 self.keep(&mut store, writes);
-                self.running = Some(Running { store, exported });
+                self.running = Some(Running { store, instance, exported: Exported::default() });
                 return Ok(());
             }
             Ok((_, Err(reason))) => Failure(format!("{CONFIGURATION_REFUSED}{}", shortened(reason))),
@@ -230,7 +231,7 @@ impl Plugin {
         &mut self,
         inbound: Option<&Arc<Inbound>>,
         given: &[&str],
-        ask: impl FnOnce(&Exported, &mut Store<Guest>) -> wasmtime::Result<R>,
+        ask: impl FnOnce(&mut Callee<'_>, &mut Store<Guest>) -> wasmtime::Result<R>,
     ) -> Result<R, Failure> {
         let began = Instant::now();
         let answer = self.call_inner(began, inbound, given, ask);
@@ -252,7 +253,7 @@ impl Plugin {
         mut began: Instant,
         inbound: Option<&Arc<Inbound>>,
         given: &[&str],
-        ask: impl FnOnce(&Exported, &mut Store<Guest>) -> wasmtime::Result<R>,
+        ask: impl FnOnce(&mut Callee<'_>, &mut Store<Guest>) -> wasmtime::Result<R>,
     ) -> Result<R, Failure> {
         if self.running.is_none() {
             self.revive()?;
@@ -263,8 +264,9 @@ impl Plugin {
         };
         let now = inbound.map_or_else(|| self.now(), |inbound| inbound.now);
         running.store.data_mut().call = Call::new(inbound.cloned(), now);
-        let answer =
-            self.engine.timed(&mut running.store, Budget::of_a_call(began), |store| ask(&running.exported, store));
+        let Running { store, instance, exported } = &mut running;
+        let mut callee = Callee { compiled: &self.compiled, instance, exported };
+        let answer = self.engine.timed(store, Budget::of_a_call(began), |store| ask(&mut callee, store));
         let guest = running.store.data_mut();
         guest.call.inbound = None;
         match answer {
@@ -290,8 +292,8 @@ impl Plugin {
     pub fn split(&mut self, text: &str, is_group: bool, recipient: Option<&str>) -> Result<Vec<String>, Failure> {
         let draft = chunking::Draft { text: text.to_owned(), is_group, recipient: recipient.map(str::to_owned) };
         let given = [text, recipient.unwrap_or_default()];
-        self.call(None, &given, |exported, store| {
-            let guest = required(exported.chunking.as_ref())?;
+        self.call(None, &given, |callee, store| {
+            let guest = callee.chunking(store)?;
             guest.call_split(store, &draft)
         })
     }
@@ -332,8 +334,8 @@ impl Plugin {
         given: &[&str],
         ask: impl FnOnce(&pairing::Guest, &mut Store<Guest>) -> wasmtime::Result<R>,
     ) -> Result<R, Failure> {
-        self.call(None, given, |exported, store| {
-            let guest = required(exported.pairing.as_ref())?;
+        self.call(None, given, |callee, store| {
+            let guest = callee.pairing(store)?;
             ask(guest, store)
         })
     }
@@ -353,8 +355,8 @@ impl Policy for Plugin {
     }
 
     fn admit(&mut self, inbound: &Arc<Inbound>) -> Result<Admission, Failure> {
-        self.call(Some(inbound), &[], |exported, store| {
-            let guest = required(exported.allowlist.as_ref())?;
+        self.call(Some(inbound), &[], |callee, store| {
+            let guest = callee.allowlist(store)?;
             Ok(match guest.call_admit(store, Resource::<MessageRep>::new_borrow(0))? {
                 allowlist::Admission::Admit(route) => Admission::Admit(route.map(word).transpose()?),
                 allowlist::Admission::Reject(reason) => Admission::Reject(word(reason)?),
@@ -364,8 +366,8 @@ impl Policy for Plugin {
     }
 
     fn screen(&mut self, inbound: &Arc<Inbound>) -> Result<Introduction, Failure> {
-        self.call(Some(inbound), &[], |exported, store| {
-            let guest = required(exported.pairing.as_ref())?;
+        self.call(Some(inbound), &[], |callee, store| {
+            let guest = callee.pairing(store)?;
             Ok(match guest.call_screen(store, Resource::<MessageRep>::new_borrow(0))? {
                 pairing::Outcome::Paired(route) => Introduction::Paired(route.map(word).transpose()?),
                 pairing::Outcome::Challenge(challenge) => Introduction::Challenge(Challenge {
@@ -380,8 +382,8 @@ impl Policy for Plugin {
     }
 
     fn decide(&mut self, inbound: &Arc<Inbound>) -> Result<GroupDecision, Failure> {
-        self.call(Some(inbound), &[], |exported, store| {
-            let guest = required(exported.group.as_ref())?;
+        self.call(Some(inbound), &[], |callee, store| {
+            let guest = callee.group(store)?;
             Ok(match guest.call_decide(store, Resource::<MessageRep>::new_borrow(0))? {
                 group::Decision::Deliver(route) => GroupDecision::Deliver(route.map(word).transpose()?),
                 group::Decision::Observe => GroupDecision::Observe,
@@ -392,8 +394,8 @@ impl Policy for Plugin {
     }
 
     fn filter(&mut self, inbound: &Arc<Inbound>) -> Result<FilterVerdict, Failure> {
-        self.call(Some(inbound), &[], |exported, store| {
-            let guest = required(exported.filter.as_ref())?;
+        self.call(Some(inbound), &[], |callee, store| {
+            let guest = callee.filter(store)?;
             Ok(match guest.call_filter(store, Resource::<MessageRep>::new_borrow(0))? {
                 filter::Verdict::Pass => FilterVerdict::Pass,
                 filter::Verdict::Drop(reason) => FilterVerdict::Drop(word(reason)?),
@@ -402,10 +404,6 @@ impl Policy for Plugin {
             })
         })
     }
-}
-
-fn required<T>(exported: Option<&T>) -> wasmtime::Result<&T> {
-    exported.ok_or_else(|| wasmtime::format_err!("asked for an interface that the plugin does not export"))
 }
 
 fn refusal(refusal: pairing::Refusal) -> PairingRefusal {

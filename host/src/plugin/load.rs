@@ -32,13 +32,41 @@ pub struct Compiled {
     pub chunking: Option<exports::chunking::GuestIndices>,
 }
 
-/// The functions of an instance, looked up and their types checked once and not for each call.
+/// The functions of an instance that have been called, so that each is looked up and its type checked once.
+#[derive(Default)]
 pub(super) struct Exported {
-    pub allowlist: Option<exports::allowlist::Guest>,
-    pub pairing: Option<exports::pairing::Guest>,
-    pub group: Option<exports::group::Guest>,
-    pub filter: Option<exports::filter::Guest>,
-    pub chunking: Option<exports::chunking::Guest>,
+    allowlist: Option<exports::allowlist::Guest>,
+    pairing: Option<exports::pairing::Guest>,
+    group: Option<exports::group::Guest>,
+    filter: Option<exports::filter::Guest>,
+    chunking: Option<exports::chunking::Guest>,
+}
+
+/// An instance that is to be called.
+pub(super) struct Callee<'a> {
+    pub compiled: &'a Compiled,
+    pub instance: &'a Instance,
+    pub exported: &'a mut Exported,
+}
+
+macro_rules! functions {
+    ($($interface:ident)*) => {
+        impl Callee<'_> {
+            $(pub fn $interface(&mut self, store: &mut Store<Guest>) -> wasmtime::Result<&exports::$interface::Guest> {
+                let guest = match self.exported.$interface.take() {
+                    Some(guest) => guest,
+                    None => required(self.compiled.$interface.as_ref())?.load(store, self.instance)?,
+                };
+                Ok(self.exported.$interface.insert(guest))
+            })*
+        }
+    };
+}
+
+functions!(allowlist pairing group filter chunking);
+
+fn required<T>(indices: Option<&T>) -> wasmtime::Result<&T> {
+    indices.ok_or_else(|| wasmtime::format_err!("asked for an interface that the plugin does not export"))
 }
 
 /// Why a file is no plugin for this host.
@@ -117,21 +145,6 @@ impl Compiled {
             Interface::Filter => self.filter.is_some(),
             Interface::Chunking => self.chunking.is_some(),
         }
-    }
-
-    pub(super) fn exported(&self, store: &mut Store<Guest>, instance: &Instance) -> wasmtime::Result<Exported> {
-        macro_rules! loaded {
-            ($interface:ident) => {
-                self.$interface.as_ref().map(|indices| indices.load(&mut *store, instance)).transpose()?
-            };
-        }
-        Ok(Exported {
-            allowlist: loaded!(allowlist),
-            pairing: loaded!(pairing),
-            group: loaded!(group),
-            filter: loaded!(filter),
-            chunking: loaded!(chunking),
-        })
     }
 }
 
