@@ -15,6 +15,10 @@ use super::limits;
 /// How often a running call is looked at: a loop is cut off at most this long after its budget.
 const TICK: Duration = Duration::from_millis(5);
 
+/// What counts at most of the processor time between two looks at a call. A virtual machine that stands still meanwhile
+/// counts that as time of whoever runs; a loop is looked at with every tick.
+const MOST_A_LOOK: Duration = Duration::from_millis(20);
+
 /// Ticks without a call after which the clock stops, so that an idle daemon does not wake up.
 const IDLE_TICKS: u32 = 20;
 
@@ -126,9 +130,10 @@ pub struct Budget {
     most_cpu: Duration,
     most_wall: Duration,
     began: Instant,
-    /// Processor time of this thread at the first tick in the call: nearly every call ends before one, and need not
-    /// ask the system for it.
-    cpu_at_first_tick: Option<Duration>,
+    /// Processor time of this thread at the last tick in the call: nearly every call ends before one, and need not ask
+    /// the system for it.
+    cpu_at_last_tick: Option<Duration>,
+    used: Duration,
 }
 
 impl Budget {
@@ -141,15 +146,16 @@ impl Budget {
     }
 
     fn new(most_cpu: Duration, most_wall: Duration, began: Instant) -> Budget {
-        Budget { most_cpu, most_wall, began, cpu_at_first_tick: None }
+        Budget { most_cpu, most_wall, began, cpu_at_last_tick: None, used: Duration::ZERO }
     }
 
     /// Called at each tick that falls into a call: goes on, or ends it.
     pub fn check(&mut self) -> wasmtime::Result<UpdateDeadline> {
         let now = thread_cpu();
-        let cpu = now.saturating_sub(*self.cpu_at_first_tick.get_or_insert(now));
+        let last = self.cpu_at_last_tick.replace(now).unwrap_or(now);
+        self.used += now.saturating_sub(last).min(MOST_A_LOOK);
         let wall = self.began.elapsed();
-        if cpu >= self.most_cpu {
+        if self.used >= self.most_cpu {
             wasmtime::bail!("time limit: ran for over {} ms", self.most_cpu.as_millis());
         }
         if wall >= self.most_wall {
@@ -162,4 +168,35 @@ impl Budget {
 fn thread_cpu() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn burn(time: Duration) {
+        let until = thread_cpu() + time;
+        while thread_cpu() < until {}
+    }
+
+    #[test]
+    fn a_loop_is_cut_off_and_a_machine_that_stood_still_is_not_held_against_a_policy() {
+        let budget = || Budget::new(Duration::from_millis(50), Duration::from_secs(600), Instant::now());
+        let mut still = budget();
+        assert!(still.check().is_ok());
+        burn(Duration::from_millis(60));
+        assert!(still.check().is_ok());
+        let mut looping = budget();
+        let mut looks = 0;
+        while looking(&mut looping) {
+            looks += 1;
+        }
+        assert!((1..=11).contains(&looks), "{looks}");
+    }
+
+    fn looking(budget: &mut Budget) -> bool {
+        let goes_on = budget.check().is_ok();
+        burn(TICK);
+        goes_on
+    }
 }
