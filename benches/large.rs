@@ -1,9 +1,10 @@
 //! Reading from a large database, over the socket, beside the same on a small one.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use imsgd::sim::{Incoming, Session};
 use serde_json::{Value, json};
 
 use crate::measure::Times;
@@ -110,6 +111,7 @@ fn all((chats, messages): (usize, usize)) -> Result<Measured> {
     let mut times = vec![
         ("chats.list, 20 chats", calls(&mut client, "chats.list", &lists)?),
         ("chats.list, 20 unread chats", calls(&mut client, "chats.list", &unread)?),
+        ("chats.list, 20 chats, after each new message", after_each_message(&server, &mut client)?),
         ("messages.history, 50 messages", calls(&mut client, "messages.history", &histories)?),
         ("messages.after, 100 messages", calls(&mut client, "messages.after", &pages)?),
         ("messages.search, 50 hits", calls(&mut client, "messages.search", &found)?),
@@ -125,6 +127,21 @@ fn all((chats, messages): (usize, usize)) -> Result<Measured> {
 
 fn calls(client: &mut Client, method: &str, requests: &[Value]) -> Result<Times> {
     Times::of(requests, |params| client.ask(method, params).map(drop))
+}
+
+/// Nothing that depends on what was written last is kept from one list to the next.
+fn after_each_message(server: &Server, client: &mut Client) -> Result<Times> {
+    let mut session = Session::open(&server.db())?;
+    let params = json!({"limit": 20});
+    let mut times = Vec::new();
+    for number in 0..50 {
+        let text = format!("Message {number}");
+        session.receive(&Incoming { from: Some("+14155550123".to_owned()), text, ..Incoming::default() })?;
+        let began = Instant::now();
+        client.ask("chats.list", &params)?;
+        times.push(began.elapsed());
+    }
+    Ok(Times::from(times.into_iter()))
 }
 
 /// Without asking the daemon: it serves on a socket that this command does not look at.

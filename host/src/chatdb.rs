@@ -180,7 +180,7 @@ pub struct ChatDb {
     schema: Schema,
     /// The select list of `row::columns`, which depends on the schema.
     columns: String,
-    unread: unread::Counted,
+    unread: unread::Latest,
     #[cfg(test)]
     prepared: std::cell::RefCell<std::collections::BTreeSet<String>>,
 }
@@ -212,7 +212,7 @@ impl ChatDb {
             path: path.to_owned(),
             schema,
             columns,
-            unread: unread::Counted::default(),
+            unread: unread::Latest::default(),
             #[cfg(test)]
             prepared: Default::default(),
         })

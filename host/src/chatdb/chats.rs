@@ -32,20 +32,24 @@ impl ChatDb {
     /// Newest activity first. `unread_only` narrows before the limit counts; without read state it leaves nothing.
     pub fn chats(&self, limit: usize, unread_only: bool) -> Result<Vec<ChatSummary>, Error> {
         self.read("list the chats", || {
-            let unread = unread::counts(self)?;
-            let is_unread = |id| unread.as_ref().is_some_and(|counts| counts.contains_key(&id));
-            let active = by_activity(self, limit, |id| !unread_only || is_unread(id))?;
-            let count = |id| unread.as_ref().map(|counts| counts.get(&id).copied().unwrap_or(0));
+            let has_unread = |id| unread::count(self, id).map(|count| count.is_some_and(|count| count > 0));
+            let active = by_activity(self, limit, |id| if unread_only { has_unread(id) } else { Ok(true) })?;
             let ids: Vec<i64> = active.iter().map(|(id, _)| id.0).collect();
             let mut chats = load_all(self, &ids)?;
             let active_ids: Vec<ChatId> = active.iter().map(|(id, _)| *id).collect();
             let mut links = linked::linked(self, &active_ids)?;
-            let summary = |(id, last_message_at): (ChatId, Timestamp)| {
-                let chat = Arc::new(chats.remove(&id)?);
-                let linked = links.remove(&id).unwrap_or_default();
-                Some(ChatSummary { chat, last_message_at, unread_count: count(id), linked })
-            };
-            Ok(active.into_iter().filter_map(summary).collect())
+            let mut summaries = Vec::with_capacity(active.len());
+            for (id, last_message_at) in active {
+                let Some(chat) = chats.remove(&id).map(Arc::new) else { continue };
+                let unread_count = unread::count(self, id)?;
+                summaries.push(ChatSummary {
+                    chat,
+                    last_message_at,
+                    unread_count,
+                    linked: links.remove(&id).unwrap_or_default(),
+                });
+            }
+            Ok(summaries)
         })
     }
 
@@ -106,7 +110,7 @@ fn matching(db: &ChatDb, keys: &[String], preferred: &[&str]) -> rusqlite::Resul
 fn by_activity(
     db: &ChatDb,
     limit: usize,
-    wanted: impl Fn(ChatId) -> bool,
+    wanted: impl Fn(ChatId) -> rusqlite::Result<bool>,
 ) -> rusqlite::Result<Vec<(ChatId, Timestamp)>> {
     if !db.schema.has_table(Table::Chat) {
         return Ok(Vec::new());
@@ -125,7 +129,7 @@ const MOST_RECENT: i64 = 10_000;
 fn lately_active(
     db: &ChatDb,
     limit: usize,
-    wanted: impl Fn(ChatId) -> bool,
+    wanted: impl Fn(ChatId) -> rusqlite::Result<bool>,
 ) -> rusqlite::Result<Option<Vec<(ChatId, Timestamp)>>> {
     let mut statement = db.prepare(
         "SELECT c.ROWID, m.date FROM message m CROSS JOIN chat_message_join j ON j.message_id = m.ROWID
@@ -143,7 +147,7 @@ fn lately_active(
             active.truncate(limit);
             return Ok(Some(active.into_iter().map(|(id, at)| (id, date::from_column(Some(at)))).collect()));
         }
-        if met.insert(id) && wanted(id) {
+        if met.insert(id) && wanted(id)? {
             active.push((id, date));
         }
     }
@@ -153,7 +157,7 @@ fn lately_active(
 fn ever_active(
     db: &ChatDb,
     limit: usize,
-    wanted: impl Fn(ChatId) -> bool,
+    wanted: impl Fn(ChatId) -> rusqlite::Result<bool>,
 ) -> rusqlite::Result<Vec<(ChatId, Timestamp)>> {
     let from_messages = "(SELECT MAX(m.date) FROM chat_message_join j JOIN message m ON m.ROWID = j.message_id
                           WHERE j.chat_id = c.ROWID)";
@@ -178,7 +182,7 @@ fn ever_active(
         && let Some(row) = rows.next()?
     {
         let id = ChatId(row.get(0)?);
-        if wanted(id) {
+        if wanted(id)? {
             active.push((id, date::from_column(integer(row, 1))));
         }
     }

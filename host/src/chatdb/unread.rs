@@ -1,70 +1,84 @@
 //! Unread counts of chats: unread rows are few, and an index finds them.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use super::fold::URL_BALLOON;
+use super::load::json;
 use super::row::{integer, str};
 use super::schema::Table;
 use super::{ChatDb, previews};
 use crate::message::{ChatId, RowId};
 
-/// By chat; chats without unread messages are left out.
-pub(super) type Counts = HashMap<ChatId, u64>;
+/// What is unread in one version of the database.
+pub(super) struct Unread {
+    version: i64,
+    /// Of any kind, as the index has them. Only the rows themselves tell which of them somebody wrote.
+    rows: HashMap<ChatId, Vec<RowId>>,
+    /// Of the chats that were asked for.
+    counts: HashMap<ChatId, u64>,
+}
 
-/// What was counted, and the version of the database that it was counted in.
-pub(super) type Counted = RefCell<Option<(i64, Arc<Counts>)>>;
+/// The last that was read; kept while nothing is written.
+pub(super) type Latest = RefCell<Option<Unread>>;
 
-/// Unread inbound messages by chat, without what nobody wrote (renames, joins) and with a link and its preview as one.
-/// `None` where the database has no read state. Counted once while nothing is written.
-pub(super) fn counts(db: &ChatDb) -> rusqlite::Result<Option<Arc<Counts>>> {
+/// Unread inbound messages of `chat`, without what nobody wrote (renames, joins) and with a link and its preview as one.
+/// `None` where the database has no read state.
+pub(super) fn count(db: &ChatDb, chat: ChatId) -> rusqlite::Result<Option<u64>> {
     if !db.schema.features().unread_state {
         return Ok(None);
     }
     let version: i64 = db.prepare("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-    if let Some((of, counts)) = &*db.unread.borrow()
-        && *of == version
-    {
-        return Ok(Some(counts.clone()));
+    let mut latest = db.unread.borrow_mut();
+    let unread = match &mut *latest {
+        Some(unread) if unread.version == version => unread,
+        other => other.insert(Unread { version, rows: rows(db)?, counts: HashMap::new() }),
+    };
+    let Some(rows) = unread.rows.get(&chat) else { return Ok(Some(0)) };
+    if let Some(count) = unread.counts.get(&chat) {
+        return Ok(Some(*count));
     }
-    let counts = Arc::new(count(db)?);
-    db.unread.replace(Some((version, counts.clone())));
-    Ok(Some(counts))
+    let count = written(db, chat, rows)?;
+    unread.counts.insert(chat, count);
+    Ok(Some(count))
 }
 
-fn count(db: &ChatDb) -> rusqlite::Result<Counts> {
-    let column = |name| db.schema.column(Table::Message, "m", name);
-    // What kind of row it is stands in no condition: SQLite would then look for an index that has it.
-    let sql = format!(
-        "SELECT j.chat_id, m.ROWID, {}, {} FROM message m CROSS JOIN chat_message_join j ON j.message_id = m.ROWID
+/// Answered by indexes alone: where each row lies in the file would cost more than all the rest.
+fn rows(db: &ChatDb) -> rusqlite::Result<HashMap<ChatId, Vec<RowId>>> {
+    let mut statement = db.prepare(
+        "SELECT j.chat_id, m.ROWID FROM message m CROSS JOIN chat_message_join j ON j.message_id = m.ROWID
          WHERE m.is_read = 0 AND m.is_from_me = 0",
+    )?;
+    let mut found = statement.query([])?;
+    let mut rows: HashMap<ChatId, Vec<RowId>> = HashMap::new();
+    while let Some(row) = found.next()? {
+        if let (Some(chat), Some(id)) = (integer(row, 0), integer(row, 1)) {
+            rows.entry(ChatId(chat)).or_default().push(RowId(id));
+        }
+    }
+    Ok(rows)
+}
+
+/// How many of `rows` somebody wrote.
+fn written(db: &ChatDb, chat: ChatId, rows: &[RowId]) -> rusqlite::Result<u64> {
+    let column = |name| db.schema.column(Table::Message, "m", name);
+    let sql = format!(
+        "SELECT m.ROWID, {}, {} FROM message m WHERE m.ROWID IN (SELECT value FROM json_each(?1))",
         column("item_type"),
         column("balloon_bundle_id")
     );
     let mut statement = db.prepare(&sql)?;
-    let mut rows = statement.query([])?;
-    let mut counted: HashMap<ChatId, HashSet<RowId>> = HashMap::new();
-    let mut previews = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (Some(chat), Some(id)) = (integer(row, 0).map(ChatId), integer(row, 1).map(RowId)) else { continue };
-        if integer(row, 2).is_some_and(|item_type| item_type != 0) {
-            continue;
-        }
-        if str(row, 3).as_deref() == Some(URL_BALLOON) {
-            previews.push((chat, id));
-        } else {
-            counted.entry(chat).or_default().insert(id);
+    let ids: Vec<i64> = rows.iter().map(|id| id.0).collect();
+    let mut found = statement.query([json(&ids)])?;
+    let mut count = 0;
+    while let Some(row) = found.next()? {
+        let id = RowId(row.get(0)?);
+        let by_nobody = integer(row, 1).is_some_and(|item_type| item_type != 0);
+        // The text of a preview is counted by itself, or has been read.
+        let is_preview = str(row, 2).as_deref() == Some(URL_BALLOON);
+        if !by_nobody && !(is_preview && previews::text_of_preview(db, chat, id)?.is_some()) {
+            count += 1;
         }
     }
-    for (chat, id) in previews {
-        match previews::text_of_preview(db, chat, id)? {
-            // Its text is counted by itself, or has been read.
-            Some(_) => {}
-            None => {
-                counted.entry(chat).or_default().insert(id);
-            }
-        }
-    }
-    Ok(counted.into_iter().map(|(chat, ids)| (chat, ids.len() as u64)).collect())
+    Ok(count)
 }
