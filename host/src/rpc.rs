@@ -431,5 +431,5 @@ fn not_here(name: &str) -> RpcError {
 
 /// What a method gives back, of its object.
 pub fn answer(value: &impl serde::Serialize) -> Answer {
-    Ok(wire::raw(wire::to_json(value)))
+    Ok(wire::to_raw(value))
 }

@@ -133,9 +133,10 @@ impl<'query> Scan<'query> {
 
     /// Attaches the previews that follow the last texts of the page. The next page will pass over them.
     fn attach_following(&mut self, db: &ChatDb) -> rusqlite::Result<()> {
-        for (&chat, text) in &self.texts {
-            if let Some(index) = *text {
-                previews::attach_following(db, chat, &mut self.shown[index], self.next)?;
+        let chats: Vec<i64> = self.texts.iter().filter(|(_, text)| text.is_some()).map(|(chat, _)| chat.0).collect();
+        for chat in previews::may_follow(db, &chats, self.next)? {
+            if let Some(Some(index)) = self.texts.get(&chat) {
+                previews::attach_following(db, chat, &mut self.shown[*index], self.next)?;
             }
         }
         Ok(())

@@ -2,7 +2,9 @@
 
 use rusqlite::params;
 
+use super::load::json;
 use super::row::{self, MessageRow};
+use super::schema::Table;
 use super::{ChatDb, fold};
 use crate::message::{ChatId, Message, RowId};
 
@@ -50,6 +52,21 @@ pub(super) fn text_of(db: &ChatDb, chat: ChatId, preview: &MessageRow) -> rusqli
         return Ok(belong.then_some(row));
     }
     Ok(None)
+}
+
+/// Those of `chats` whose first row after row `after` may be a preview, or a tapback before one.
+pub(super) fn may_follow(db: &ChatDb, chats: &[i64], after: RowId) -> rusqlite::Result<Vec<ChatId>> {
+    let column = |name| db.schema.column(Table::Message, "m", name);
+    let sql = format!(
+        "SELECT value FROM json_each(?1) WHERE (
+             SELECT {} = ?3 OR {} <> 0 FROM chat_message_join j CROSS JOIN message m ON m.ROWID = j.message_id
+             WHERE j.chat_id = value AND j.message_id > ?2 ORDER BY j.message_id LIMIT 1)",
+        column("balloon_bundle_id"),
+        column("associated_message_type"),
+    );
+    let mut statement = db.prepare(&sql)?;
+    let found = statement.query_map(params![json(chats), after.0, fold::URL_BALLOON], |row| row.get(0).map(ChatId))?;
+    found.collect()
 }
 
 /// Attaches the previews that come after row `after` and belong to `text`.

@@ -1,6 +1,6 @@
 //! The tapbacks that stand on messages now: all tapback rows of a message, played in the order of their dates.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::load::json_strings;
 use super::row::{blob, integer, is, str, string};
@@ -11,6 +11,10 @@ use crate::message::{Message, Reaction, RowId, Tapback, TapbackKind};
 
 /// Parts of a message that can be reacted to even where it does not look as if it had so many.
 const LEAST_PARTS: usize = 8;
+
+/// Rows that are looked at for each message to save looking for all ways in which it may be named. Each costs a
+/// fortieth of that.
+const LOOKED_AT_PER_MESSAGE: usize = 8;
 
 impl ChatDb {
     /// Fills in `reactions` of all `messages` with one query.
@@ -24,18 +28,21 @@ pub(super) fn fill(db: &ChatDb, messages: &mut [Message]) -> rusqlite::Result<()
         return Ok(());
     }
     let mut index = HashMap::new();
-    let mut spellings = Vec::new();
     for (number, message) in messages.iter_mut().enumerate() {
         message.reactions.clear();
         if !message.guid.is_empty() && message.tapback.is_none() {
-            let is_first = index.insert(message.guid.clone(), number).is_none();
-            if is_first {
-                spell(message, &mut spellings);
-            }
+            index.insert(message.guid.clone(), number);
         }
     }
-    if spellings.is_empty() {
+    if index.is_empty() {
         return Ok(());
+    }
+    let mut spellings = Vec::new();
+    let otherwise = named_otherwise(db, index.len() * LOOKED_AT_PER_MESSAGE)?;
+    for &number in index.values() {
+        let message = &messages[number];
+        let is_named = otherwise.as_ref().is_none_or(|guids| guids.contains(&message.guid));
+        spell(message, is_named, &mut spellings);
     }
     let mut statement = db.prepare(&sql(db))?;
     let mut rows = statement.query([json_strings(&spellings)])?;
@@ -73,13 +80,38 @@ fn sql(db: &ChatDb) -> String {
     )
 }
 
-/// All ways in which a tapback may name `message`. Equality on each is what the index can answer, unlike `LIKE`.
-fn spell(message: &Message, spellings: &mut Vec<String>) {
+/// The guids of all messages that a row of the database names in another way than nearly every tapback does, by its
+/// first part. `None` where there are more than `most` such rows.
+fn named_otherwise(db: &ChatDb, most: usize) -> rusqlite::Result<Option<HashSet<String>>> {
+    // `0` is what follows `/`.
+    let mut statement = db.prepare(
+        "SELECT m.associated_message_guid FROM message m
+         WHERE m.associated_message_guid > '' AND m.associated_message_guid < 'p:0/'
+         UNION ALL SELECT m.associated_message_guid FROM message m WHERE m.associated_message_guid >= 'p:00'",
+    )?;
+    let mut rows = statement.query([])?;
+    let (mut guids, mut seen) = (HashSet::new(), 0);
+    while let Some(row) = rows.next()? {
+        seen += 1;
+        if seen > most {
+            return Ok(None);
+        }
+        guids.extend(str(row, 0).map(|guid| tapback::target(&guid).to_owned()));
+    }
+    Ok(Some(guids))
+}
+
+/// The ways in which a tapback may name `message`: by its first part, or all. Equality on each is what the index can
+/// answer, unlike `LIKE`.
+fn spell(message: &Message, all: bool, spellings: &mut Vec<String>) {
     let guid = &message.guid;
-    let parts = LEAST_PARTS.max(2 * message.attachments.len() + 1);
-    spellings.push(guid.clone());
-    spellings.push(format!("bp:{guid}"));
-    spellings.extend((0..parts).map(|part| format!("p:{part}/{guid}")));
+    spellings.push(format!("p:0/{guid}"));
+    if all {
+        let parts = LEAST_PARTS.max(2 * message.attachments.len() + 1);
+        spellings.push(guid.clone());
+        spellings.push(format!("bp:{guid}"));
+        spellings.extend((1..parts).map(|part| format!("p:{part}/{guid}")));
+    }
 }
 
 fn play(reactions: &mut Vec<Reaction>, reaction: Reaction, tapback: &Tapback) {

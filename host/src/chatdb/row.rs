@@ -1,5 +1,6 @@
 //! One row of `message`: the columns that every reader selects, and what they are read into.
 
+use std::array;
 use std::borrow::Cow;
 use std::mem;
 
@@ -42,7 +43,11 @@ pub(super) fn columns(schema: &Schema) -> String {
         message("group_title"),
         message("other_handle"),
         // Rows of messages have 0 there, or in some versions nobody's.
-        format!("(SELECT o.id FROM handle o WHERE o.ROWID = {})", message("other_handle")),
+        format!(
+            "CASE WHEN {} <> 0 THEN (SELECT o.id FROM handle o WHERE o.ROWID = {}) END",
+            message("item_type"),
+            message("other_handle")
+        ),
         message("share_status"),
         "m.handle_id".to_owned(),
         "h.id".to_owned(),
@@ -106,6 +111,33 @@ mod column {
     pub(super) const DATE_RETRACTED: usize = 29;
     pub(super) const SUMMARY: usize = 30;
     pub(super) const CHAT_ID: usize = 31;
+    pub(super) const COUNT: usize = 32;
+}
+
+/// Values by their place in the select list. What is not there is NULL.
+pub(super) trait Values {
+    fn value(&self, index: usize) -> ValueRef<'_>;
+}
+
+impl Values for Row<'_> {
+    fn value(&self, index: usize) -> ValueRef<'_> {
+        self.get_ref(index).unwrap_or(ValueRef::Null)
+    }
+}
+
+/// All that [`columns`] selects: SQLite is asked for each once, as asking costs more than looking at what it says.
+struct Columns<'row>([ValueRef<'row>; column::COUNT]);
+
+impl<'row> Columns<'row> {
+    fn of(row: &'row Row<'_>) -> Columns<'row> {
+        Columns(array::from_fn(|index| row.value(index)))
+    }
+}
+
+impl Values for Columns<'_> {
+    fn value(&self, index: usize) -> ValueRef<'_> {
+        self.0.get(index).copied().unwrap_or(ValueRef::Null)
+    }
 }
 
 /// A row as read from `message` alone. Chat, attachments, quoted parent and reactions are filled in by `load`.
@@ -126,6 +158,7 @@ pub(super) struct MessageRow {
 
 impl MessageRow {
     pub fn read(row: &Row<'_>) -> MessageRow {
+        let row = &Columns::of(row);
         let id = RowId(integer(row, column::ROWID).unwrap_or(0));
         let mut body = decode::body(blob(row, column::BODY));
         let text = text(row, &mut body);
@@ -219,7 +252,7 @@ struct Thread {
 }
 
 impl Thread {
-    fn read(row: &Row<'_>, balloon_bundle_id: Option<&str>) -> Thread {
+    fn read(row: &Columns<'_>, balloon_bundle_id: Option<&str>) -> Thread {
         let associated_guid = str(row, column::ASSOCIATED_GUID).unwrap_or_default();
         let originator_guid = string(row, column::THREAD_ORIGINATOR_GUID);
         // Messages sets `reply_to_guid` on ordinary rows too, to the row before them. It means a reply only in a
@@ -239,12 +272,12 @@ impl Thread {
 }
 
 /// What was said, else what the column has, else what the body has.
-fn text(row: &Row<'_>, body: &mut decode::Body) -> String {
+fn text(row: &Columns<'_>, body: &mut decode::Body) -> String {
     let spoken = body.transcription.take().filter(|spoken| is(row, column::IS_AUDIO) && !spoken.is_empty());
     spoken.or_else(|| string(row, column::TEXT)).unwrap_or_else(|| mem::take(&mut body.text))
 }
 
-fn tapback(row: &Row<'_>, text: &str) -> Option<Tapback> {
+fn tapback(row: &Columns<'_>, text: &str) -> Option<Tapback> {
     tapback::tapback(&tapback::Columns {
         associated_type: integer(row, column::ASSOCIATED_TYPE).unwrap_or(0),
         associated_guid: &str(row, column::ASSOCIATED_GUID).unwrap_or_default(),
@@ -253,7 +286,7 @@ fn tapback(row: &Row<'_>, text: &str) -> Option<Tapback> {
     })
 }
 
-fn event(row: &Row<'_>) -> Option<Event> {
+fn event(row: &Columns<'_>) -> Option<Event> {
     let number = |index| integer(row, index).unwrap_or(0);
     // So that nothing is copied for the many rows that are messages.
     if number(column::ITEM_TYPE) == event::MESSAGE {
@@ -270,7 +303,7 @@ fn event(row: &Row<'_>) -> Option<Event> {
     })
 }
 
-fn read_state(row: &Row<'_>) -> (Option<bool>, Option<Timestamp>) {
+fn read_state(row: &Columns<'_>) -> (Option<bool>, Option<Timestamp>) {
     let is_read = flag(row, column::IS_READ);
     let read_at = integer(row, column::DATE_READ).filter(|&date| date > 0 && is_read == Some(true));
     (is_read, read_at.map(|date| date::from_column(Some(date))))
@@ -288,37 +321,37 @@ fn addresses(mentions: Vec<decode::Mention>) -> Vec<String> {
 
 // A column of an unexpected storage class reads as if it were NULL: a single odd row must not stop a reader.
 
-pub(super) fn integer(row: &Row<'_>, index: usize) -> Option<i64> {
-    match row.get_ref(index) {
-        Ok(ValueRef::Integer(value)) => Some(value),
+pub(super) fn integer(row: &impl Values, index: usize) -> Option<i64> {
+    match row.value(index) {
+        ValueRef::Integer(value) => Some(value),
         _ => None,
     }
 }
 
-pub(super) fn flag(row: &Row<'_>, index: usize) -> Option<bool> {
+pub(super) fn flag(row: &impl Values, index: usize) -> Option<bool> {
     integer(row, index).map(|value| value != 0)
 }
 
-pub(super) fn is(row: &Row<'_>, index: usize) -> bool {
+pub(super) fn is(row: &impl Values, index: usize) -> bool {
     flag(row, index) == Some(true)
 }
 
 /// A text that is not empty.
-pub(super) fn str<'row>(row: &'row Row<'_>, index: usize) -> Option<Cow<'row, str>> {
-    match row.get_ref(index) {
-        Ok(ValueRef::Text(bytes)) if !bytes.is_empty() => Some(String::from_utf8_lossy(bytes)),
+pub(super) fn str<'row>(row: &'row impl Values, index: usize) -> Option<Cow<'row, str>> {
+    match row.value(index) {
+        ValueRef::Text(bytes) if !bytes.is_empty() => Some(String::from_utf8_lossy(bytes)),
         _ => None,
     }
 }
 
 /// A text that is not empty.
-pub(super) fn string(row: &Row<'_>, index: usize) -> Option<String> {
+pub(super) fn string(row: &impl Values, index: usize) -> Option<String> {
     str(row, index).map(Cow::into_owned)
 }
 
-pub(super) fn blob<'row>(row: &'row Row<'_>, index: usize) -> &'row [u8] {
-    match row.get_ref(index) {
-        Ok(ValueRef::Blob(bytes)) => bytes,
+pub(super) fn blob(row: &impl Values, index: usize) -> &[u8] {
+    match row.value(index) {
+        ValueRef::Blob(bytes) => bytes,
         _ => &[],
     }
 }

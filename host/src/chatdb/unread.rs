@@ -73,12 +73,15 @@ fn written(db: &ChatDb, chat: ChatId, rows: &[RowId]) -> rusqlite::Result<u64> {
     let mut count = 0;
     while let Some(row) = found.next()? {
         let id = RowId(row.get(0)?);
-        let by_nobody = integer(row, 1).is_some_and(|item_type| item_type != 0);
-        // The text of a preview is counted by itself, or has been read.
-        let is_preview = str(row, 2).as_deref() == Some(URL_BALLOON);
-        if !by_nobody && !(is_preview && previews::text_of_preview(db, chat, id)?.is_some()) {
-            count += 1;
+        if integer(row, 1).is_some_and(|item_type| item_type != 0) {
+            continue;
         }
+        let is_preview = str(row, 2).as_deref() == Some(URL_BALLOON);
+        // The text of a preview is counted by itself, or has been read.
+        if is_preview && previews::text_of_preview(db, chat, id)?.is_some() {
+            continue;
+        }
+        count += 1;
     }
     Ok(count)
 }

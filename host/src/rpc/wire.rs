@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::attachments::Converted;
 use crate::chatdb::ChatSummary;
@@ -390,9 +390,9 @@ pub fn to_value(value: &impl Serialize) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
-/// JSON that is already written, as a value of a larger object.
-pub fn raw(json: String) -> Box<RawValue> {
-    RawValue::from_string(json).unwrap_or_default()
+/// As [`to_json`], as a value of a larger object.
+pub fn to_raw(value: &impl Serialize) -> Box<RawValue> {
+    to_raw_value(value).unwrap_or_default()
 }
 
 impl From<&message::Message> for ContextMessage {

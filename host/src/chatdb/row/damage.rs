@@ -1,9 +1,8 @@
 //! What is wrong with a row: values that Messages never writes.
 
-use rusqlite::Row;
 use rusqlite::types::{Type, ValueRef};
 
-use super::column;
+use super::{Columns, Values, column};
 use crate::decode;
 
 /// What of a row could not be read, so that it is shown without.
@@ -50,9 +49,10 @@ const TYPES: [(usize, Type, &str); 29] = [
 
 impl Damage {
     /// The first that is found; `body` is what decoding the body has found.
-    pub(super) fn of(row: &Row<'_>, body: Option<decode::Warning>) -> Option<Damage> {
+    pub(super) fn of(row: &Columns<'_>, body: Option<decode::Warning>) -> Option<Damage> {
         let is_odd = |(index, wanted, _): &&(usize, Type, &str)| {
-            row.get_ref(*index).is_ok_and(|value| !matches!(value, ValueRef::Null) && value.data_type() != *wanted)
+            let value = row.value(*index);
+            !matches!(value, ValueRef::Null) && value.data_type() != *wanted
         };
         let column = TYPES.iter().find(is_odd).map(|(.., name)| Damage::Column(name));
         column.or(body.map(Damage::Body))

@@ -93,6 +93,18 @@ fn a_preview_after_the_page_is_attached_without_being_consumed() {
 }
 
 #[test]
+fn a_preview_after_the_page_is_attached_across_a_tapback_and_not_across_a_message() {
+    let one = After { limit: 1, include_reactions: true, ..ALL };
+    for (between, preview) in [(2000, Some(3)), (0, None)] {
+        let fixture = Fixture::new();
+        fixture.text(1, "https://example.com");
+        fixture.message(2).text("Loved it").tapback(between, "guid-1").write();
+        fixture.message(3).preview("https://example.com").write();
+        assert_eq!(read(&fixture, one), (vec![(1, preview)], 1, true));
+    }
+}
+
+#[test]
 fn the_same_link_in_two_chats_is_two_messages() {
     let fixture = Fixture::new();
     fixture.message(1).preview("https://example.com").write();

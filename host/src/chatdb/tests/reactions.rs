@@ -41,6 +41,21 @@ fn reactions_of_several_people_come_by_date() {
 }
 
 #[test]
+fn a_message_is_found_by_each_of_its_names_however_many_others_have_such_names() {
+    for others in [0, 100] {
+        let fixture = Fixture::new();
+        fixture.text(1, "party");
+        fixture.message(2).tapback(2000, "p:0/guid-1").write();
+        fixture.message(3).tapback(2001, "p:3/guid-1").from(BOB).write();
+        for id in 10..10 + others {
+            fixture.message(id).tapback(2000, &format!("p:{}/guid-{id}", 1 + id % 3)).write();
+        }
+        let found: Vec<i64> = of(&fixture, 1).iter().map(|reaction| reaction.id.0).collect();
+        assert_eq!(found, [2, 3], "{others}");
+    }
+}
+
+#[test]
 fn a_removal_takes_back_only_its_own() {
     let fixture = Fixture::new();
     fixture.text(1, "x");
