@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::hint::black_box;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -9,6 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use imsgd::chatdb::{After, ChatDb};
+use imsgd::message::RowId;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
 use crate::measure::Times;
@@ -45,6 +49,8 @@ pub fn run(report: &mut Report) -> Result<()> {
     report.row(row("imsgd rpc --standalone", &ours));
     report.row(row("imsgd, a client on the daemon's socket", &repeated(|| over_socket(&server.db(), 1))?));
     report.row(row("imsgd, two clients on the socket, half each", &repeated(|| over_socket(&server.db(), 2))?));
+    report.row(row("of that: pages from chat.db, without policies and JSON", &repeated(|| in_process(&server.db()))?));
+    report.row(row("SQLite alone: all columns of all rows", &repeated(|| by_sqlite(&server.db()))?));
     for peer in &PEERS {
         let title = format!("{} {} ({})", peer.name, peer.version, peer.registry);
         match peer.ready().and_then(|_| repeated(|| by(peer, &server.db()))) {
@@ -56,6 +62,11 @@ pub fn run(report: &mut Report) -> Result<()> {
             Err(error) => report.note(format!("Left out: {title}: {error:#}.")),
         }
     }
+    report.note(
+        "imsgd judges what it gives, joins each message with its chat, handle, attachments, tapbacks and previews, and answers \
+         one page after another, of which each says where the next begins. To pass the limit, all of it would have to be read into \
+         memory first, as the quickest do, and by several threads.",
+    );
     report.note(
         "Rows of the database that are changes of a group's name, picture or members are no messages to imsgd, as in `imsg`; others \
          count them.",
@@ -111,6 +122,36 @@ fn over_socket(db: &Path, clients: i64) -> Result<(Duration, usize)> {
     })?;
     let took = began.elapsed();
     Ok((took, counted(&all.concat())?))
+}
+
+fn in_process(db: &Path) -> Result<(Duration, usize)> {
+    let began = Instant::now();
+    let db = ChatDb::open(db)?;
+    let mut query = After { since: RowId(0), chat: None, limit: PAGE, include_reactions: true };
+    let (mut messages, mut has_more) = (0, true);
+    while has_more {
+        let page = db.after(&query)?;
+        messages += page.messages.len();
+        (query.since, has_more) = (page.next_rowid, page.has_more);
+    }
+    Ok((began.elapsed(), messages))
+}
+
+/// What no reader of everything can do without.
+fn by_sqlite(db: &Path) -> Result<(Duration, usize)> {
+    let began = Instant::now();
+    let db = Connection::open_with_flags(db, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut statement = db.prepare("SELECT * FROM message")?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    let mut read = 0;
+    while let Some(row) = rows.next()? {
+        for column in 0..columns {
+            black_box(row.get_ref(column)?);
+        }
+        read += 1;
+    }
+    Ok((began.elapsed(), read))
 }
 
 /// Asks for page after page, as it comes to `last`. Only the end of an answer is read here: the rest is the client's.

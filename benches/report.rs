@@ -10,6 +10,9 @@ use serde_json::{Map, Value, json};
 
 use crate::measure::Times;
 
+/// The column of what is to be reached; the next says whether it was.
+const GOAL: &str = "to reach";
+
 /// What is measured, and what came out: columns in the order in which they were given.
 pub struct Row {
     what: String,
@@ -51,7 +54,7 @@ impl Row {
 
     /// What was to be reached, and whether it was.
     pub fn goal(self, bound: &str, is_reached: bool) -> Row {
-        self.with("to reach", bound).with("reached", if is_reached { "yes" } else { "**no**" })
+        self.with(GOAL, bound).with("reached", if is_reached { "yes" } else { "**no**" })
     }
 }
 
@@ -141,6 +144,7 @@ impl Report {
         for (name, value) in &self.machine {
             out.push_str(&format!("- {name}: {value}\n"));
         }
+        self.in_short(&mut out);
         for section in &self.sections {
             out.push_str(&format!("\n## {}\n\n{}\n\n", section.title, section.how));
             let mut columns: Vec<&str> = Vec::new();
@@ -161,6 +165,22 @@ impl Report {
             }
         }
         out
+    }
+
+    /// All that was to be reached, in one table.
+    fn in_short(&self, out: &mut String) {
+        out.push_str("\n## In short\n\n| part | what | measured | to reach | reached |\n|---|---|---:|---:|---:|\n");
+        for section in &self.sections {
+            for row in &section.rows {
+                let Some(at) = row.cells.iter().position(|cell| cell.0 == GOAL) else { continue };
+                let ratios = row.cells.iter().skip(1).map(|cell| &*cell.1).filter(|value| value.ends_with('×'));
+                let ratios = ratios.filter(|value| *value != row.cells[at].1);
+                let measured: Vec<&str> = row.cells.first().map(|cell| &*cell.1).into_iter().chain(ratios).collect();
+                let [goal, reached] = [at, at + 1].map(|at| row.cells.get(at).map_or("", |cell| &*cell.1));
+                let (title, what, measured) = (&section.title, &row.what, measured.join(", "));
+                out.push_str(&format!("| {title} | {what} | {measured} | {goal} | {reached} |\n"));
+            }
+        }
     }
 
     fn json(&self) -> Value {

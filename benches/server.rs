@@ -29,6 +29,11 @@ impl Server {
     }
 
     pub fn configured(chats: usize, messages: usize, config: &str) -> Result<Server> {
+        Server::with(chats, messages, config, 4)
+    }
+
+    /// With a configuration that has so many policies.
+    pub fn with(chats: usize, messages: usize, config: &str, policies: usize) -> Result<Server> {
         let folder = tempfile::tempdir()?;
         let db = folder.path().join("chat.db");
         let made = Command::new(IMSGD)
@@ -49,16 +54,18 @@ impl Server {
             .stdout(Stdio::null())
             .spawn()?;
         let server = Server { folder, child };
-        server.wait_until_ready()?;
+        server.wait_until_ready(policies)?;
         Ok(server)
     }
 
-    fn wait_until_ready(&self) -> Result<()> {
+    fn wait_until_ready(&self, policies: usize) -> Result<()> {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(60) {
             if let Ok(mut client) = self.connect()
                 && !client.call("status", json!({}))?["imsgd"]["head"].is_null()
-                && client.call("plugins.list", json!({}))?["plugins"].as_array().is_some_and(|list| list.len() == 4)
+                && client.call("plugins.list", json!({}))?["plugins"]
+                    .as_array()
+                    .is_some_and(|list| list.len() == policies)
             {
                 return Ok(());
             }
