@@ -25,7 +25,8 @@ pub struct Server {
 impl Server {
     /// Makes a database of this size with `imsgd sim init`, and serves it with all four policies.
     pub fn start(chats: usize, messages: usize) -> Result<Server> {
-        Server::configured(chats, messages, "[policy]\nallow_from = [\"*\"]\ndm_policy = \"open\"\n")
+        let config = "[server]\nscopes = ['read', 'policy']\n[policy]\nallow_from = ['*']\ndm_policy = 'open'\n";
+        Server::configured(chats, messages, config)
     }
 
     pub fn configured(chats: usize, messages: usize, config: &str) -> Result<Server> {
