@@ -232,14 +232,13 @@ fn advice(wanted: &str) -> String {
     }
 }
 
-/// An error with its causes on one line, without the backtrace of wasm frames.
+/// An error with its causes on one line.
 pub fn cause(error: &wasmtime::Error) -> String {
     let mut words: Vec<String> = Vec::new();
     for cause in error.chain() {
         let text = cause.to_string();
         let line = text.lines().next().unwrap_or_default().trim().to_owned();
-        let backtrace = line.starts_with("error while executing at wasm backtrace");
-        if !line.is_empty() && !backtrace && !words.iter().any(|seen| seen.contains(&line)) {
+        if !line.is_empty() && !words.iter().any(|seen| seen.contains(&line)) {
             words.push(line);
         }
     }
