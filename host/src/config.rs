@@ -278,10 +278,11 @@ impl Config {
     pub fn parse(text: &str, path: &Path) -> Result<Config, Error> {
         let invalid = |detail: String| Error::Invalid { path: path.to_owned(), detail };
         let table: toml::Table = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
-        if let Some(unknown) = keys::first_unknown(&table, &schema()) {
-            return Err(invalid(unknown.to_string()));
-        }
-        let config: Config = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        // A schema is put together only to name what is wrong: every start of a process comes by here.
+        let config: Config = toml::from_str(text).map_err(|error| {
+            let unknown = keys::first_unknown(&table, &schema());
+            invalid(unknown.map_or_else(|| error.to_string(), |unknown| unknown.to_string()))
+        })?;
         let is_db_named = table.get("messages").and_then(|messages| messages.get("db")).is_some();
         let config = Config { path: path.to_owned(), is_db_named, ..config };
         config.check().map_err(invalid)?;

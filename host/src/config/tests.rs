@@ -15,6 +15,20 @@ fn an_empty_file_is_a_configuration() {
 }
 
 #[test]
+fn no_table_takes_keys_that_nobody_reads() {
+    fn check(schema: &serde_json::Value, path: &str) {
+        if schema["properties"].is_object() {
+            assert_eq!(schema["additionalProperties"], false, "{path}");
+        }
+        let all = schema.as_object().into_iter().flatten();
+        all.for_each(|(key, inner)| check(inner, &format!("{path}.{key}")));
+        let items = schema.as_array().into_iter().flatten();
+        items.for_each(|inner| check(inner, path));
+    }
+    check(&super::schema(), "");
+}
+
+#[test]
 fn an_unknown_key_is_named_with_the_nearest_known_one() {
     let said = |text: &str| parse(text).unwrap_err();
     assert_eq!(
