@@ -13,8 +13,11 @@ use crate::message::{ChatId, RowId};
 /// What is unread in one version of the database.
 pub(super) struct Unread {
     version: i64,
-    /// Of any kind, as the index has them. Only the rows themselves tell which of them somebody wrote.
-    rows: HashMap<ChatId, Vec<RowId>>,
+    /// Rows of any kind, in order, as the index has them. Only the rows themselves tell which of them somebody wrote.
+    rows: Vec<RowId>,
+    /// How many rows of chats may still be looked at, chat by chat, before the chats of all unread rows are looked up.
+    left: usize,
+    by_chat: Option<HashMap<ChatId, Vec<RowId>>>,
     /// Of the chats that were asked for.
     counts: HashMap<ChatId, u64>,
 }
@@ -32,19 +35,59 @@ pub(super) fn count(db: &ChatDb, chat: ChatId) -> rusqlite::Result<Option<u64>> 
     let mut latest = db.unread.borrow_mut();
     let unread = match &mut *latest {
         Some(unread) if unread.version == version => unread,
-        other => other.insert(Unread { version, rows: rows(db)?, counts: HashMap::new() }),
+        other => other.insert(Unread::read(db, version)?),
     };
-    let Some(rows) = unread.rows.get(&chat) else { return Ok(Some(0)) };
     if let Some(count) = unread.counts.get(&chat) {
         return Ok(Some(*count));
     }
-    let count = written(db, chat, rows)?;
+    let count = written(db, chat, &unread.of_chat(db, chat)?)?;
     unread.counts.insert(chat, count);
     Ok(Some(count))
 }
 
-/// Answered by indexes alone: where each row lies in the file would cost more than all the rest.
-fn rows(db: &ChatDb) -> rusqlite::Result<HashMap<ChatId, Vec<RowId>>> {
+impl Unread {
+    /// From the index alone: where each row lies in the file would cost more than all the rest.
+    fn read(db: &ChatDb, version: i64) -> rusqlite::Result<Unread> {
+        let mut statement = db.prepare("SELECT m.ROWID FROM message m WHERE m.is_read = 0 AND m.is_from_me = 0")?;
+        let mut rows: Vec<RowId> =
+            statement.query_map([], |row| row.get(0).map(RowId))?.collect::<rusqlite::Result<_>>()?;
+        rows.sort_unstable();
+        // Looking up the chat of a row costs as much as passing by two rows of a chat.
+        Ok(Unread { version, left: 2 * rows.len(), rows, by_chat: None, counts: HashMap::new() })
+    }
+
+    fn of_chat(&mut self, db: &ChatDb, chat: ChatId) -> rusqlite::Result<Vec<RowId>> {
+        if self.by_chat.is_none()
+            && let Some(rows) = self.among_rows_of(db, chat)?
+        {
+            return Ok(rows);
+        }
+        let by_chat = match self.by_chat.take() {
+            Some(known) => known,
+            None => by_chat(db)?,
+        };
+        Ok(self.by_chat.insert(by_chat).get(&chat).cloned().unwrap_or_default())
+    }
+
+    /// `None` where the chat has too many rows since the first unread one.
+    fn among_rows_of(&mut self, db: &ChatDb, chat: ChatId) -> rusqlite::Result<Option<Vec<RowId>>> {
+        let Some(first) = self.rows.first() else { return Ok(Some(Vec::new())) };
+        let mut statement =
+            db.prepare("SELECT message_id FROM chat_message_join WHERE chat_id = ?1 AND message_id >= ?2")?;
+        let mut found = statement.query([chat.0, first.0])?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next()? {
+            if self.left == 0 {
+                return Ok(None);
+            }
+            self.left -= 1;
+            rows.extend(integer(row, 0).map(RowId).filter(|id| self.rows.binary_search(id).is_ok()));
+        }
+        Ok(Some(rows))
+    }
+}
+
+fn by_chat(db: &ChatDb) -> rusqlite::Result<HashMap<ChatId, Vec<RowId>>> {
     let mut statement = db.prepare(
         "SELECT j.chat_id, m.ROWID FROM message m CROSS JOIN chat_message_join j ON j.message_id = m.ROWID
          WHERE m.is_read = 0 AND m.is_from_me = 0",

@@ -91,6 +91,21 @@ fn unread_are_inbound_messages_that_were_not_read() {
 }
 
 #[test]
+fn unread_messages_are_found_among_few_rows_of_a_chat_and_among_many() {
+    for read in [0, 1, 20] {
+        let fixture = Fixture::new();
+        fixture.text(1, "unread");
+        fixture.message(2).text("unread").to(&[GROUP]).write();
+        for id in 10..10 + read {
+            fixture.message(id).text("read").set("is_read", 1).at(id).write();
+        }
+        fixture.message(50).text("unread").at(500).write();
+        assert_eq!(list(&fixture, 9, false), [(1, Some(2)), (GROUP.0, Some(1))], "{read}");
+        assert_eq!(list(&fixture, 9, true).len(), 2, "{read}");
+    }
+}
+
+#[test]
 fn a_preview_is_unread_only_with_its_text() {
     let url = "https://example.com";
     let fixture = Fixture::new();
