@@ -32,6 +32,7 @@ impl ChatDb {
     /// Newest activity first. `unread_only` narrows before the limit counts; without read state it leaves nothing.
     pub fn chats(&self, limit: usize, unread_only: bool) -> Result<Vec<ChatSummary>, Error> {
         self.read("list the chats", || {
+            unread::refresh(self, unread_only)?;
             let has_unread = |id| unread::count(self, id).map(|count| count.is_some_and(|count| count > 0));
             let active = by_activity(self, limit, |id| if unread_only { has_unread(id) } else { Ok(true) })?;
             let ids: Vec<i64> = active.iter().map(|(id, _)| id.0).collect();

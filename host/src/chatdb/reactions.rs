@@ -17,7 +17,7 @@ const LEAST_PARTS: usize = 8;
 const LOOKED_AT_PER_MESSAGE: usize = 8;
 
 impl ChatDb {
-    /// Fills in `reactions` of all `messages` with one query.
+    /// Fills in `reactions` of all `messages` at once.
     pub fn reactions(&self, messages: &mut [Message]) -> Result<(), Error> {
         self.read("read reactions", || fill(self, messages))
     }
@@ -80,8 +80,8 @@ fn sql(db: &ChatDb) -> String {
     )
 }
 
-/// The guids of all messages that a row of the database names in another way than nearly every tapback does, by its
-/// first part. `None` where there are more than `most` such rows.
+/// The guids that some row of the database names otherwise than `p:0/GUID`, which nearly all tapbacks do. `None` where
+/// there are more than `most` such rows.
 fn named_otherwise(db: &ChatDb, most: usize) -> rusqlite::Result<Option<HashSet<String>>> {
     // `0` is what follows `/`.
     let mut statement = db.prepare(

@@ -30,7 +30,7 @@ pub(super) fn columns(schema: &Schema) -> String {
     } else {
         "0"
     };
-    let columns = [
+    let columns: [String; column::COUNT] = [
         "m.ROWID".to_owned(),
         message("guid"),
         "m.text".to_owned(),

@@ -13,7 +13,7 @@ use crate::message::{ChatId, RowId};
 /// What is unread in one version of the database.
 pub(super) struct Unread {
     version: i64,
-    /// Rows of any kind, in order, as the index has them. Only the rows themselves tell which of them somebody wrote.
+    /// Sorted. Rows of any kind: only the rows themselves tell which of them somebody wrote.
     rows: Vec<RowId>,
     /// How many rows of chats may still be looked at, chat by chat, before the chats of all unread rows are looked up.
     left: usize,
@@ -25,11 +25,10 @@ pub(super) struct Unread {
 /// The last that was read; kept while nothing is written.
 pub(super) type Latest = RefCell<Option<Unread>>;
 
-/// Unread inbound messages of `chat`, without what nobody wrote (renames, joins) and with a link and its preview as one.
-/// `None` where the database has no read state.
-pub(super) fn count(db: &ChatDb, chat: ChatId) -> rusqlite::Result<Option<u64>> {
+/// Reads what is unread now, before [`count`] is asked; `of_all` where that will be of most chats.
+pub(super) fn refresh(db: &ChatDb, of_all: bool) -> rusqlite::Result<()> {
     if !db.schema.features().unread_state {
-        return Ok(None);
+        return Ok(());
     }
     let version: i64 = db.prepare("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
     let mut latest = db.unread.borrow_mut();
@@ -37,10 +36,24 @@ pub(super) fn count(db: &ChatDb, chat: ChatId) -> rusqlite::Result<Option<u64>> 
         Some(unread) if unread.version == version => unread,
         other => other.insert(Unread::read(db, version)?),
     };
+    if of_all && unread.by_chat.is_none() {
+        unread.by_chat = Some(by_chat(db)?);
+    }
+    Ok(())
+}
+
+/// Unread inbound messages of `chat`, without what nobody wrote (renames, joins) and with a link and its preview as one.
+/// `None` where the database has no read state.
+pub(super) fn count(db: &ChatDb, chat: ChatId) -> rusqlite::Result<Option<u64>> {
+    let mut latest = db.unread.borrow_mut();
+    let Some(unread) = &mut *latest else { return Ok(None) };
     if let Some(count) = unread.counts.get(&chat) {
         return Ok(Some(*count));
     }
-    let count = written(db, chat, &unread.of_chat(db, chat)?)?;
+    let count = match &*unread.of_chat(db, chat)? {
+        [] => 0,
+        rows => written(db, chat, rows)?,
+    };
     unread.counts.insert(chat, count);
     Ok(Some(count))
 }

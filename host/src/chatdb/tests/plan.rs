@@ -25,8 +25,8 @@ fn exercise(db: &ChatDb) {
     }
     db.first_since(second(0)).unwrap();
     db.accounts().unwrap();
-    db.chats(10, true).unwrap();
     db.chats(10, false).unwrap();
+    db.chats(10, true).unwrap();
     db.linked(&[DIRECT]).unwrap();
     db.chat_for_target("x", &[]).unwrap();
     let among = Among { after: START, until: None, is_taken: &|_| false };
