@@ -65,7 +65,7 @@ pub fn idle(report: &mut Report) -> Result<()> {
         let _subscriber = subscribed(&server)?;
         std::thread::sleep(QUIET);
         if let Some(memory) = Memory::of(&server) {
-            report.row(memory.row(&format!("memory with {} of the policies", bundled.len())));
+            report.row(memory.row(&format!("memory, policies: {}", bundled.len())));
         }
     }
     report.note(
@@ -159,7 +159,7 @@ impl Memory {
     }
 
     fn row(&self, what: &str) -> Row {
-        let mib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
-        Row::new(what).with("value", mib(self.all)).with("own", mib(self.own)).with("files", mib(self.files))
+        let mb = |kib: u64| format!("{:.1} MB", kib as f64 * 1024.0 / 1e6);
+        Row::new(what).with("value", mb(self.all)).with("own", mb(self.own)).with("files", mb(self.files))
     }
 }

@@ -173,9 +173,14 @@ impl Report {
         for section in &self.sections {
             for row in &section.rows {
                 let Some(at) = row.cells.iter().position(|cell| cell.0 == GOAL) else { continue };
-                let ratios = row.cells.iter().skip(1).map(|cell| &*cell.1).filter(|value| value.ends_with('×'));
-                let ratios = ratios.filter(|value| *value != row.cells[at].1);
-                let measured: Vec<&str> = row.cells.first().map(|cell| &*cell.1).into_iter().chain(ratios).collect();
+                let mut measured: Vec<String> = row.cells.first().map(|cell| cell.1.clone()).into_iter().collect();
+                for (column, value) in row.cells.iter().skip(1).filter(|cell| cell.0 != GOAL) {
+                    match *column {
+                        "p99" => measured.push(format!("p99 {value}")),
+                        _ if value.ends_with('×') => measured.push(value.clone()),
+                        _ => {}
+                    }
+                }
                 let [goal, reached] = [at, at + 1].map(|at| row.cells.get(at).map_or("", |cell| &*cell.1));
                 let (title, what, measured) = (&section.title, &row.what, measured.join(", "));
                 out.push_str(&format!("| {title} | {what} | {measured} | {goal} | {reached} |\n"));
