@@ -70,16 +70,13 @@ impl Unread {
     }
 
     fn of_chat(&mut self, db: &ChatDb, chat: ChatId) -> rusqlite::Result<Vec<RowId>> {
-        if self.by_chat.is_none()
-            && let Some(rows) = self.among_rows_of(db, chat)?
-        {
-            return Ok(rows);
+        if self.by_chat.is_none() {
+            if let Some(rows) = self.among_rows_of(db, chat)? {
+                return Ok(rows);
+            }
+            self.by_chat = Some(by_chat(db)?);
         }
-        let by_chat = match self.by_chat.take() {
-            Some(known) => known,
-            None => by_chat(db)?,
-        };
-        Ok(self.by_chat.insert(by_chat).get(&chat).cloned().unwrap_or_default())
+        Ok(self.by_chat.as_ref().and_then(|chats| chats.get(&chat)).cloned().unwrap_or_default())
     }
 
     /// `None` where the chat has too many rows since the first unread one.
