@@ -77,6 +77,13 @@ export interface Methods {
     result: MessagesPage;
   };
   /**
+   * All that is in some rows, tapbacks as messages too, whatever the policies said of them.
+   */
+  "messages.export": {
+    params: MessagesExportParams;
+    result: MessagesPage;
+  };
+  /**
    * Messages that are to be sent later, the next one first.
    */
   "messages.scheduled": {
@@ -1306,6 +1313,27 @@ export interface MessagesPage {
    * Is there more? A page may be empty and yet have more after it.
    */
   has_more: boolean;
+}
+/**
+ * Parameters of `messages.export`.
+ */
+export interface MessagesExportParams {
+  /**
+   * Rows after this one; 0, or -1, for all. Go on with `next_rowid` of the answer, or anywhere. At least -1.
+   */
+  since_rowid: number;
+  /**
+   * As many row numbers after it, whether or not there are such rows. Default: 500. At least 1. At most 5000.
+   */
+  limit?: number;
+  /**
+   * Fill `attachments` of each message. Default: false.
+   */
+  attachments?: boolean;
+  /**
+   * Also offer a converted file for what models cannot read, where a converter is at hand. Default: false.
+   */
+  convert_attachments?: boolean;
 }
 /**
  * Parameters of `messages.scheduled`.

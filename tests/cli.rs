@@ -4,6 +4,7 @@ mod account;
 mod background;
 mod bridge;
 mod completions;
+mod export;
 mod import;
 mod look;
 mod react;

@@ -10,6 +10,7 @@ mod consumers;
 mod content;
 mod doctor;
 mod examples;
+mod export;
 mod failure;
 mod held;
 mod help;
@@ -110,6 +111,7 @@ enum Command {
     Why(why::Why),
     #[command(flatten)]
     Read(read::Read),
+    Export(export::Export),
     /// Fetch the files of messages
     Attachments(attachments::Attachments),
     Watch(watch::Watch),
@@ -179,6 +181,7 @@ impl Cli {
             Command::Top(top) => top.run(&global),
             Command::Why(why) => why.run(&global),
             Command::Read(read) => read.run(&global),
+            Command::Export(export) => export.run(&global),
             Command::Attachments(attachments) => attachments.run(&global),
             Command::Watch(watch) => watch.run(&global),
             Command::Send(send) => send.run(&global),

@@ -135,6 +135,9 @@ impl Method {
     }
 }
 
+/// The name of the one method that is carried out in two ways.
+pub const EXPORT: &str = "messages.export";
+
 /// In the order in which they are advertised. The first three are where old clients look for them.
 const METHODS: &[Method] = &[
     Method::new("initialize", Lane::Control, status::INITIALIZE).for_all()
@@ -160,6 +163,9 @@ const METHODS: &[Method] = &[
     Method::of_database("messages.after", Lane::Read, messages::AFTER)
         .gives::<wire::Page<'_>>()
         .about("What was delivered after a row, page by page."),
+    Method::of_database(EXPORT, Lane::Read, messages::EXPORT)
+        .gives::<wire::Page<'_>>()
+        .about("All that is in some rows, tapbacks as messages too, whatever the policies said of them."),
     Method::of_database("messages.scheduled", Lane::Read, messages::SCHEDULED)
         .gives::<wire::scheduled::ScheduledMessages<'_>>()
         .about("Messages that are to be sent later, the next one first."),
@@ -397,6 +403,15 @@ pub async fn read(readers: &Arc<Readers>, files: &Arc<Files>, name: &str, map: M
     read_with(readers, files, method, Params::new(method.name, map, method.params)?).await
 }
 
+/// `messages.export`, for a command that has no daemon to ask: a line for each message, and whether there are more.
+pub async fn export_lines(
+    readers: &Arc<Readers>,
+    files: &Arc<Files>,
+    map: Map<String, Value>,
+) -> Result<(Vec<u8>, bool), RpcError> {
+    messages::export_lines(readers, files, &Params::new(EXPORT, map, messages::EXPORT)?).await
+}
+
 async fn read_with(readers: &Arc<Readers>, files: &Arc<Files>, method: &Method, params: Params) -> Answer {
     match method.name {
         "chats.list" => chats::list(readers, params).await,
@@ -405,6 +420,7 @@ async fn read_with(readers: &Arc<Readers>, files: &Arc<Files>, method: &Method, 
         "messages.stats" => stats::stats(readers, params).await,
         "messages.history" => messages::history(readers, files, params).await,
         "messages.search" => messages::search(readers, params).await,
+        EXPORT => messages::export(readers, files, &params).await,
         "messages.scheduled" => messages::scheduled(readers, params).await,
         "message.send_status" => send_status::send_status(readers, &params).await,
         "attachments.read" => attachments::read(readers, files, params).await,

@@ -10,7 +10,7 @@ use super::{ChatDb, Error, fold, previews, reactions};
 use crate::message::{ChatId, Message, RowId};
 
 /// Rows that one page may consume, so that a long stretch of tapbacks does not keep the connection for long.
-const MAX_CONSUMED: usize = 5_000;
+pub const MAX_CONSUMED: usize = 5_000;
 
 /// Where a page starts and what it shows.
 #[derive(Clone, Copy, Debug)]
@@ -37,21 +37,41 @@ pub struct Page {
 impl ChatDb {
     pub fn after(&self, query: &After) -> Result<Page, Error> {
         self.read("read a page of messages", || {
-            let mut scan = Scan::new(query);
+            let mut scan = Scan::new(query, END);
             let has_more = scan.run(self)?;
             if has_more {
                 scan.attach_following(self)?;
             }
-            Loader::new(self).fill(&mut scan.shown)?;
-            let mut messages: Vec<Message> = scan.shown.into_iter().map(|row| row.message).collect();
-            reactions::fill(self, &mut messages)?;
-            Ok(Page { messages, next_rowid: scan.next, has_more })
+            let next_rowid = scan.next;
+            Ok(Page { messages: scan.into_messages(self)?, next_rowid, has_more })
+        })
+    }
+
+    /// As [`ChatDb::after`] with reactions and in all chats, but what is on a page depends on numbers of rows alone, so
+    /// that several can be read at the same time: those of the next `count` after `since`, [`MAX_CONSUMED`] at most.
+    pub fn span(&self, since: RowId, count: usize) -> Result<Page, Error> {
+        self.read("read messages", || {
+            let count = count.min(MAX_CONSUMED);
+            let until = RowId(since.0.saturating_add(i64::try_from(count).unwrap_or(i64::MAX)));
+            let query = After { since, chat: None, limit: count, include_reactions: true };
+            let mut scan = Scan::new(&query, until);
+            scan.run(self)?;
+            scan.attach_following(self)?;
+            let last = self.prepare("SELECT MAX(ROWID) FROM message")?.query_row([], |row| Ok(row::integer(row, 0)))?;
+            let has_more = last.is_some_and(|last| last > until.0);
+            let next_rowid = if has_more { until } else { scan.next };
+            Ok(Page { messages: scan.into_messages(self)?, next_rowid, has_more })
         })
     }
 }
 
+/// After every row.
+const END: RowId = RowId(i64::MAX);
+
 struct Scan<'query> {
     query: &'query After,
+    /// The last row that may be on the page.
+    until: RowId,
     shown: Vec<MessageRow>,
     next: RowId,
     /// For each chat seen on this page, where in `shown` the text stands that the next preview may belong to; `None`
@@ -60,8 +80,8 @@ struct Scan<'query> {
 }
 
 impl<'query> Scan<'query> {
-    fn new(query: &'query After) -> Scan<'query> {
-        Scan { query, shown: Vec::new(), next: query.since, texts: HashMap::new() }
+    fn new(query: &'query After, until: RowId) -> Scan<'query> {
+        Scan { query, until, shown: Vec::new(), next: query.since, texts: HashMap::new() }
     }
 
     /// Consumes rows up to the first that has no room on the page; returns whether there is one.
@@ -71,12 +91,12 @@ impl<'query> Scan<'query> {
             None => "message m",
         };
         let filter = match self.query.chat {
-            Some(_) => "j.chat_id = ?2 AND j.message_id > ?1 ORDER BY j.message_id",
-            None => "m.ROWID > ?1 ORDER BY m.ROWID",
+            Some(_) => "j.chat_id = ?3 AND j.message_id > ?1 AND j.message_id <= ?2 ORDER BY j.message_id",
+            None => "m.ROWID > ?1 AND m.ROWID <= ?2 ORDER BY m.ROWID",
         };
         let sql = format!("SELECT {} FROM {from} {} WHERE {filter}", db.columns, row::JOINS);
         let mut statement = db.prepare(&sql)?;
-        let parameters = [Some(self.query.since.0), self.query.chat.map(|chat| chat.0)];
+        let parameters = [Some(self.query.since.0), Some(self.until.0), self.query.chat.map(|chat| chat.0)];
         let mut rows = statement.query(params_from_iter(parameters.into_iter().flatten()))?;
         let mut consumed = 0;
         while let Some(row) = rows.next()? {
@@ -140,5 +160,12 @@ impl<'query> Scan<'query> {
             }
         }
         Ok(())
+    }
+
+    fn into_messages(mut self, db: &ChatDb) -> rusqlite::Result<Vec<Message>> {
+        Loader::new(db).fill(&mut self.shown)?;
+        let mut messages: Vec<Message> = self.shown.into_iter().map(|row| row.message).collect();
+        reactions::fill(db, &mut messages)?;
+        Ok(messages)
     }
 }

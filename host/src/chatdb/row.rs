@@ -339,7 +339,10 @@ pub(super) fn is(row: &impl Values, index: usize) -> bool {
 /// A text that is not empty.
 pub(super) fn str<'row>(row: &'row impl Values, index: usize) -> Option<Cow<'row, str>> {
     match row.value(index) {
-        ValueRef::Text(bytes) if !bytes.is_empty() => Some(String::from_utf8_lossy(bytes)),
+        // What is well-formed, as nearly all is, is found so in a fraction of the time.
+        ValueRef::Text(bytes) if !bytes.is_empty() => {
+            Some(std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed))
+        }
         _ => None,
     }
 }

@@ -16,6 +16,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("group", &["imsgd group --chat-id 7"]),
     ("history", &["imsgd history --chat-id 7 --limit 20 --attachments"]),
     ("search", &["imsgd search --query pizza"]),
+    ("export", &["imsgd export > messages.jsonl", "imsgd export --since-rowid 51 >> messages.jsonl"]),
     ("stats", &["imsgd stats --json"]),
     ("chat-background", &["imsgd chat-background --chat-id 7"]),
     ("scheduled", &["imsgd scheduled list"]),

@@ -7,7 +7,21 @@ use super::look::{FAINT, NAME, paint};
 /// Every command that is not hidden is in one group.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Begin here", &["demo", "install", "status", "top", "doctor", "serve", "rpc"]),
-    ("Read", &["chats", "history", "search", "watch", "group", "attachments", "scheduled", "stats", "chat-background"]),
+    (
+        "Read",
+        &[
+            "chats",
+            "history",
+            "search",
+            "watch",
+            "group",
+            "attachments",
+            "export",
+            "scheduled",
+            "stats",
+            "chat-background",
+        ],
+    ),
     ("Write", &["send", "react", "outbox"]),
     ("Decide who gets through", &["pairing", "held", "why", "journal", "plugin", "policy", "config"]),
     ("People", &["account", "whois", "nickname"]),

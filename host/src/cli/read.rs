@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use clap::{Args, Subcommand};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::look::{self, Reader};
@@ -224,11 +225,33 @@ pub(super) fn ask(config: &Config, method: &str, params: Value) -> anyhow::Resul
     }
     let map: Map<String, Value> = serde_json::from_value(params)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let settings = contacts::Settings::of(config).context("messages.region is not the code of a region")?;
-    let contacts = Arc::new(Contacts::at_first_use(settings));
-    let readers = Arc::new(Readers::new(&config.messages.db, &config.state_dir().join("state.db"), contacts));
-    let files = Arc::new(Files::new(Arc::new(ArcSwap::from_pointee(config.clone()))));
-    let answer = runtime.block_on(rpc::read(&readers, &files, method, map));
-    let answer = answer.map_err(|error| client::failure(&error.to_json()))?;
+    let answer = runtime.block_on(Alone::new(config)?.read(method, map))?;
     Ok(serde_json::from_str(answer.get())?)
+}
+
+/// Reads for a command where no daemon serves.
+#[derive(Clone)]
+pub(super) struct Alone {
+    readers: Arc<Readers>,
+    files: Arc<Files>,
+}
+
+impl Alone {
+    pub fn new(config: &Config) -> anyhow::Result<Alone> {
+        let settings = contacts::Settings::of(config).context("messages.region is not the code of a region")?;
+        let contacts = Arc::new(Contacts::at_first_use(settings));
+        let readers = Arc::new(Readers::new(&config.messages.db, &config.state_dir().join("state.db"), contacts));
+        Ok(Alone { readers, files: Arc::new(Files::new(Arc::new(ArcSwap::from_pointee(config.clone())))) })
+    }
+
+    pub async fn read(&self, method: &str, params: Map<String, Value>) -> anyhow::Result<Box<RawValue>> {
+        let answer = rpc::read(&self.readers, &self.files, method, params).await;
+        answer.map_err(|error| client::failure(&error.to_json()))
+    }
+
+    /// Lines of messages, and whether there are more.
+    pub async fn export(&self, params: Map<String, Value>) -> anyhow::Result<(Vec<u8>, bool)> {
+        let lines = rpc::export_lines(&self.readers, &self.files, params).await;
+        lines.map_err(|error| client::failure(&error.to_json()))
+    }
 }

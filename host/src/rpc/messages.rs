@@ -12,9 +12,13 @@ use super::params::Params;
 use super::wire::scheduled::{ScheduledMessage, ScheduledMessages};
 use super::{Answer, Service, answer, verdicts, wire};
 use crate::attachments::{Conversions, Files};
-use crate::chatdb::{After, History, Search, TextMatch};
+use crate::chatdb::{After, History, MAX_CONSUMED, Page, Search, TextMatch};
+use crate::contacts::Catalog;
 use crate::message::{self, RowId};
 use crate::readers::{Reader, Readers};
+
+const SINCE_ROWID: Param =
+    Param::integer("since_rowid").at_least(-1).required().selector().refusal("must be a non-negative integer");
 
 pub const HISTORY: &[Param] = &[
     CHAT_ID.required().about("The chat's row."),
@@ -32,18 +36,22 @@ pub const SEARCH: &[Param] = &[
     LIMIT.at_most(100).default(50).refusal("must be between 1 and 100"),
 ];
 pub const AFTER: &[Param] = &[
-    Param::integer("since_rowid")
-        .at_least(-1)
-        .required()
-        .selector()
-        .refusal("must be a non-negative integer")
-        .about("Rows after this one; 0, or -1, for all. Go on with `next_rowid` of the answer."),
+    SINCE_ROWID.about("Rows after this one; 0, or -1, for all. Go on with `next_rowid` of the answer."),
     CHAT_ID,
     // A longer page would keep a connection's line for too long.
     LIMIT.at_most(500).default(100),
     ATTACHMENTS,
     CONVERT_ATTACHMENTS,
     INCLUDE_REACTIONS,
+];
+pub const EXPORT: &[Param] = &[
+    SINCE_ROWID.about("Rows after this one; 0, or -1, for all. Go on with `next_rowid` of the answer, or anywhere."),
+    LIMIT
+        .at_most(MAX_CONSUMED as i64)
+        .default(500)
+        .about("As many row numbers after it, whether or not there are such rows."),
+    ATTACHMENTS,
+    CONVERT_ATTACHMENTS,
 ];
 pub const SCHEDULED: &[Param] = &[LIMIT.default(50)];
 
@@ -62,11 +70,7 @@ pub async fn history(readers: &Arc<Readers>, files: &Arc<Files>, params: Params)
     let attachments: Vec<_> = messages.iter().map(|message| &*message.attachments).collect();
     let converted = shown.converted(files, &attachments).await;
     let names = readers.contacts().catalog();
-    let messages = messages
-        .iter()
-        .zip(&converted)
-        .map(|(message, files)| wire::Message::new(message, shown.attachments).with_converted(files).named(&names));
-    answer(&wire::Messages { messages: messages.collect() })
+    answer(&wire::Messages { messages: shown.objects(&messages, &converted, &names).collect() })
 }
 
 /// What of attachments is asked for.
@@ -90,6 +94,19 @@ impl Shown {
             false => vec![Vec::new(); messages.len()],
         }
     }
+
+    fn objects<'a>(
+        &self,
+        messages: &'a [message::Message],
+        converted: &'a Conversions,
+        names: &'a Catalog,
+    ) -> impl ExactSizeIterator<Item = wire::Message<'a>> + use<'a> {
+        let attachments = self.attachments;
+        let object = move |(message, files): (&'a _, &'a Vec<_>)| {
+            wire::Message::new(message, attachments).with_converted(files).named(names)
+        };
+        messages.iter().zip(converted).map(object)
+    }
 }
 
 pub async fn search(readers: &Arc<Readers>, params: Params) -> Answer {
@@ -111,11 +128,9 @@ pub async fn search(readers: &Arc<Readers>, params: Params) -> Answer {
 
 /// A page of what was delivered: messages that the policies kept from subscribers are not in it, but are passed by.
 pub async fn after(service: &Service, params: Params) -> Answer {
-    let since = params.integer("since_rowid")?;
-    let since = since.ok_or_else(|| RpcError::params("since_rowid must be a non-negative integer"))?;
     let limit = params.count("limit")?;
     let query = After {
-        since: RowId(since.max(0)),
+        since: since(&params)?,
         chat: params.chat_id()?,
         limit,
         include_reactions: params.flag("include_reactions")?,
@@ -138,6 +153,52 @@ pub async fn after(service: &Service, params: Params) -> Answer {
         message.named(&names)
     });
     answer(&wire::Page { messages: shown.collect(), next_rowid: page.next_rowid.0, has_more: page.has_more })
+}
+
+fn since(params: &Params) -> Result<RowId, RpcError> {
+    let since = params.integer("since_rowid")?;
+    let since = since.ok_or_else(|| RpcError::params("since_rowid must be a non-negative integer"))?;
+    Ok(RowId(since.max(0)))
+}
+
+/// All that is in some rows, whatever the policies said of it.
+pub async fn export(readers: &Arc<Readers>, files: &Arc<Files>, params: &Params) -> Answer {
+    let exported = Exported::read(readers, files, params).await?;
+    let names = readers.contacts().catalog();
+    let (next_rowid, has_more) = (exported.page.next_rowid.0, exported.page.has_more);
+    answer(&wire::Page { messages: exported.objects(&names).collect(), next_rowid, has_more })
+}
+
+/// The same for who prints it: a line for each message, and whether there are more.
+pub async fn export_lines(
+    readers: &Arc<Readers>,
+    files: &Arc<Files>,
+    params: &Params,
+) -> Result<(Vec<u8>, bool), RpcError> {
+    let exported = Exported::read(readers, files, params).await?;
+    let names = readers.contacts().catalog();
+    Ok((wire::to_lines(exported.objects(&names)), exported.page.has_more))
+}
+
+struct Exported {
+    shown: Shown,
+    page: Page,
+    converted: Conversions,
+}
+
+impl Exported {
+    async fn read(readers: &Arc<Readers>, files: &Arc<Files>, params: &Params) -> Result<Exported, RpcError> {
+        let (since, count) = (since(params)?, params.count("limit")?);
+        let shown = Shown::check(params)?;
+        let page = readers.with(move |reader| reader.chatdb.span(since, count)).await?;
+        let attachments: Vec<_> = page.messages.iter().map(|message| &*message.attachments).collect();
+        let converted = shown.converted(files, &attachments).await;
+        Ok(Exported { shown, page, converted })
+    }
+
+    fn objects<'a>(&'a self, names: &'a Catalog) -> impl ExactSizeIterator<Item = wire::Message<'a>> {
+        self.shown.objects(&self.page.messages, &self.converted, names)
+    }
 }
 
 pub async fn scheduled(readers: &Arc<Readers>, params: Params) -> Answer {

@@ -390,6 +390,19 @@ pub fn to_value(value: &impl Serialize) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
+/// As [`to_json`], a line for each.
+pub fn to_lines<T: Serialize>(values: impl ExactSizeIterator<Item = T>) -> Vec<u8> {
+    /// More than most messages have: what is not used costs nothing.
+    const LINE: usize = 1_024;
+    let mut lines = Vec::with_capacity(values.len() * LINE);
+    for value in values {
+        // Neither of the two can fail, the one as in `to_json`, the other as memory can always be written to.
+        let _ = serde_json::to_writer(&mut lines, &value);
+        lines.push(b'\n');
+    }
+    lines
+}
+
 /// As [`to_json`], as a value of a larger object.
 pub fn to_raw(value: &impl Serialize) -> Box<RawValue> {
     to_raw_value(value).unwrap_or_default()

@@ -3,7 +3,7 @@
 use super::Fixture;
 use super::fixture::{DIRECT, GROUP, START, folded};
 use crate::chatdb::{After, Page};
-use crate::message::RowId;
+use crate::message::{Message, RowId};
 
 const ALL: After = After { since: START, chat: None, limit: 100, include_reactions: false };
 
@@ -110,4 +110,47 @@ fn the_same_link_in_two_chats_is_two_messages() {
     fixture.message(1).preview("https://example.com").write();
     fixture.message(2).preview("https://example.com").to(&[GROUP]).at(16).write();
     assert_eq!(read(&fixture, ALL).0, [(1, None), (2, None)]);
+}
+
+#[test]
+fn spans_together_have_what_pages_have_wherever_they_are_cut() {
+    let fixture = Fixture::new();
+    fixture.text(1, "https://example.com");
+    fixture.message(2).tapback(2000, "guid-1").write();
+    fixture.message(3).preview("https://example.com").write();
+    // Rows 4 to 6 were deleted.
+    fixture.text(7, "https://example.org");
+    fixture.message(8).text("between").to(&[GROUP]).write();
+    fixture.message(9).preview("https://example.org").write();
+    fixture.message(10).text("in no chat").to(&[]).write();
+    fixture.message(11).tapback(2001, "guid-7").write();
+    let db = fixture.open();
+    let whole = db.after(&After { include_reactions: true, ..ALL }).unwrap();
+    for count in 1..=12 {
+        let (mut messages, mut since, mut has_more) = (Vec::new(), START, true);
+        while has_more {
+            let span = db.span(since, count).unwrap();
+            messages.extend(span.messages);
+            (since, has_more) = (span.next_rowid, span.has_more);
+        }
+        let all = |messages: &[Message]| format!("{messages:#?}");
+        assert_eq!(all(&messages), all(&whole.messages), "{count}");
+        assert_eq!(since, RowId(11), "{count}");
+    }
+}
+
+#[test]
+fn a_span_says_how_far_it_reached_where_there_are_no_rows() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.open().span(RowId(5), 10).unwrap().next_rowid, RowId(5));
+    fixture.text(1, "first");
+    fixture.text(100, "last");
+    let db = fixture.open();
+    let of = |since, count| {
+        let span = db.span(RowId(since), count).unwrap();
+        (folded(&span.messages), span.next_rowid.0, span.has_more)
+    };
+    assert_eq!(of(1, 50), (vec![], 51, true));
+    assert_eq!(of(51, usize::MAX), (vec![(100, None)], 100, false));
+    assert_eq!(of(i64::MAX, 1), (vec![], i64::MAX, false));
 }

@@ -23,6 +23,7 @@ fn exercise(db: &ChatDb) {
         db.after(&After { since: START, chat, limit: 1, include_reactions: false }).unwrap();
         db.inbound(&Inbound { after: START, last: RowId(9), chat, limit: 10 }).unwrap();
     }
+    db.span(START, 10).unwrap();
     db.first_since(second(0)).unwrap();
     db.accounts().unwrap();
     db.chats(10, false).unwrap();
