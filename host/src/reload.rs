@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use notify::{EventKind, RecursiveMode, Watcher};
@@ -34,7 +34,8 @@ pub struct Reloader {
 
 enum Wake {
     Asked(oneshot::Sender<Result<Installed, String>>),
-    Changed,
+    /// When that was noticed.
+    Changed(Instant),
     Edit(Box<edit::Order>),
 }
 
@@ -68,7 +69,7 @@ impl Reloader {
 
     /// Like a change of a file: soon, without an answer.
     pub fn hint(&self) {
-        let _ = self.wake.try_send(Wake::Changed);
+        let _ = self.wake.try_send(Wake::Changed(Instant::now()));
     }
 
     /// Why the configuration file that is there now is not in force.
@@ -93,7 +94,7 @@ impl Thread {
             let (mut asked, mut orders) = (Vec::new(), Vec::new());
             match woken {
                 Wake::Asked(reply) => asked.push(reply),
-                Wake::Changed => settled(&mut wake, &mut asked, &mut orders),
+                Wake::Changed(at) => settled(at, &mut wake, &mut asked, &mut orders),
                 Wake::Edit(order) => {
                     self.carry_out(*order);
                     self.watch();
@@ -190,7 +191,7 @@ impl Thread {
                 !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| is_ours(path))
             });
             if is_relevant {
-                let _ = wake.try_send(Wake::Changed);
+                let _ = wake.try_send(Wake::Changed(Instant::now()));
             }
         });
         let Ok(mut watcher) = watcher else {
@@ -208,23 +209,25 @@ impl Thread {
 
 /// Waits until nothing has changed for a moment; gives back who asked meanwhile, and for what.
 fn settled(
+    changed: Instant,
     wake: &mut mpsc::Receiver<Wake>,
     asked: &mut Vec<oneshot::Sender<Result<Installed, String>>>,
     orders: &mut Vec<edit::Order>,
 ) {
+    let mut last = changed;
     loop {
-        std::thread::sleep(SETTLE);
-        let mut is_quiet = true;
         while let Ok(woken) = wake.try_recv() {
             match woken {
                 Wake::Asked(reply) => asked.push(reply),
-                Wake::Changed => is_quiet = false,
+                Wake::Changed(at) => last = last.max(at),
                 Wake::Edit(order) => orders.push(*order),
             }
         }
-        if is_quiet || !asked.is_empty() || !orders.is_empty() {
+        let left = SETTLE.saturating_sub(last.elapsed());
+        if left.is_zero() || !asked.is_empty() || !orders.is_empty() {
             return;
         }
+        std::thread::sleep(left);
     }
 }
 
