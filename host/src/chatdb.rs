@@ -3,6 +3,7 @@
 //! A [`ChatDb`] is one connection to one file. It stays with that file when another takes its place at the path; its
 //! owner asks [`ChatDb::is_current`] and opens the new one. Every method reads one snapshot.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -181,8 +182,9 @@ pub struct ChatDb {
     /// The select list of `row::columns`, which depends on the schema.
     columns: String,
     unread: unread::Latest,
+    chats: RefCell<chats::Kept>,
     #[cfg(test)]
-    prepared: std::cell::RefCell<std::collections::BTreeSet<String>>,
+    prepared: RefCell<std::collections::BTreeSet<String>>,
 }
 
 impl ChatDb {
@@ -213,6 +215,7 @@ impl ChatDb {
             schema,
             columns,
             unread: unread::Latest::default(),
+            chats: RefCell::default(),
             #[cfg(test)]
             prepared: Default::default(),
         })
@@ -237,7 +240,11 @@ impl ChatDb {
 
     /// Changes whenever another connection has written to the file.
     pub fn data_version(&self) -> Result<i64, Error> {
-        self.value("read the data version", "PRAGMA data_version", |row| row.get(0))
+        self.version().map_err(|source| Error::Query { what: "read the data version", source })
+    }
+
+    fn version(&self) -> rusqlite::Result<i64> {
+        self.prepare("PRAGMA data_version")?.query_row([], |row| row.get(0))
     }
 
     /// 0 in an empty database.

@@ -1,6 +1,7 @@
 //! The picture behind a chat, section 7.13 of the specification.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use plist::{Dictionary, Value};
@@ -49,7 +50,7 @@ const CLEAR: i64 = 6;
 
 impl ChatDb {
     /// `None` where there is no such chat.
-    pub fn background(&self, id: ChatId) -> Result<Option<(Chat, Background)>, Error> {
+    pub fn background(&self, id: ChatId) -> Result<Option<(Arc<Chat>, Background)>, Error> {
         self.read("read the background of a chat", || {
             let Some(chat) = super::chats::load(self, id)? else { return Ok(None) };
             let mut background = properties(self, id)?;

@@ -41,7 +41,7 @@ impl ChatDb {
             let mut links = linked::linked(self, &active_ids)?;
             let mut summaries = Vec::with_capacity(active.len());
             for (id, last_message_at) in active {
-                let Some(chat) = chats.remove(&id).map(Arc::new) else { continue };
+                let Some(chat) = chats.remove(&id) else { continue };
                 let unread_count = unread::count(self, id)?;
                 summaries.push(ChatSummary {
                     chat,
@@ -55,7 +55,7 @@ impl ChatDb {
     }
 
     pub fn chat(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Error> {
-        self.read("read a chat", || Ok(load(self, id)?.map(Arc::new)))
+        self.read("read a chat", || load(self, id))
     }
 
     /// The chat that `target`, a guid or identifier in any of its spellings, means. Chats of a `preferred` service
@@ -102,7 +102,7 @@ fn matching(db: &ChatDb, keys: &[String], preferred: &[&str]) -> rusqlite::Resul
         }
     }
     match best {
-        Some((_, id)) => Ok(load(db, id)?.map(Arc::new)),
+        Some((_, id)) => load(db, id),
         None => Ok(None),
     }
 }
@@ -190,14 +190,40 @@ fn ever_active(
     Ok(active)
 }
 
-pub(super) fn load(db: &ChatDb, id: ChatId) -> rusqlite::Result<Option<Chat>> {
+pub(super) fn load(db: &ChatDb, id: ChatId) -> rusqlite::Result<Option<Arc<Chat>>> {
     Ok(load_all(db, &[id.0])?.remove(&id))
 }
 
-pub(super) fn load_all(db: &ChatDb, ids: &[i64]) -> rusqlite::Result<HashMap<ChatId, Chat>> {
-    let mut chats = HashMap::new();
+/// Chats that a connection keeps at most. Somebody who reads page after page meets the same ones again.
+const MOST_KEPT: usize = 512;
+
+/// Chats as they are in one version of the database; kept while nothing is written.
+#[derive(Default)]
+pub(super) struct Kept {
+    version: i64,
+    chats: HashMap<ChatId, Arc<Chat>>,
+}
+
+pub(super) fn load_all(db: &ChatDb, ids: &[i64]) -> rusqlite::Result<HashMap<ChatId, Arc<Chat>>> {
+    let mut kept = db.chats.borrow_mut();
+    let version = db.version()?;
+    if kept.version != version {
+        *kept = Kept { version, chats: HashMap::new() };
+    }
+    let new: Vec<i64> = ids.iter().copied().filter(|id| !kept.chats.contains_key(&ChatId(*id))).collect();
+    let mut chats = if new.is_empty() { HashMap::new() } else { read_all(db, &new)? };
+    if kept.chats.len() + chats.len() <= MOST_KEPT {
+        kept.chats.extend(chats.iter().map(|(id, chat)| (*id, chat.clone())));
+    }
+    chats.extend(
+        ids.iter().filter_map(|id| kept.chats.get_key_value(&ChatId(*id))).map(|(id, chat)| (*id, chat.clone())),
+    );
+    Ok(chats)
+}
+
+fn read_all(db: &ChatDb, ids: &[i64]) -> rusqlite::Result<HashMap<ChatId, Arc<Chat>>> {
     if !db.schema.has_table(Table::Chat) {
-        return Ok(chats);
+        return Ok(HashMap::new());
     }
     let column = |name| db.schema.column(Table::Chat, "c", name);
     let sql = format!(
@@ -210,12 +236,13 @@ pub(super) fn load_all(db: &ChatDb, ids: &[i64]) -> rusqlite::Result<HashMap<Cha
     );
     let mut statement = db.prepare(&sql)?;
     let mut rows = statement.query([json(ids)])?;
+    let mut chats = HashMap::new();
     while let Some(row) = rows.next()? {
         let chat = read(row)?;
         chats.insert(chat.id, chat);
     }
     participants(db, ids, &mut chats)?;
-    Ok(chats)
+    Ok(chats.into_iter().map(|(id, chat)| (id, Arc::new(chat))).collect())
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Chat> {

@@ -43,7 +43,7 @@ impl<'db> Loader<'db> {
         ids.dedup();
         let mut found = chats::load_all(self.db, &ids)?;
         // A join may name a chat that has no row. The message still belongs to that chat and no other.
-        let chat = |id| Arc::new(found.remove(&id).unwrap_or_else(|| chats::nameless(id)));
+        let chat = |id| found.remove(&id).unwrap_or_else(|| Arc::new(chats::nameless(id)));
         Ok(ids.into_iter().map(ChatId).map(chat).map(|chat| (chat.id, chat)).collect())
     }
 

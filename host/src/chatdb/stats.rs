@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -185,7 +186,7 @@ impl Tally {
         let media_chats = self.media.iter().flat_map(|media| media.chats.keys());
         let ids: Vec<i64> = self.chats.keys().chain(media_chats).map(|id| id.0).collect();
         let known = chats::load_all(db, &ids)?;
-        let name = |id| ChatName::of(id, known.get(&id));
+        let name = |id| ChatName::of(id, known.get(&id).map(Arc::as_ref));
         let media = self.media.map(|media| MediaStats {
             total: media.total,
             types: ranked(media.types),

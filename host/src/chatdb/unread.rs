@@ -30,7 +30,7 @@ pub(super) fn refresh(db: &ChatDb, of_all: bool) -> rusqlite::Result<()> {
     if !db.schema.features().unread_state {
         return Ok(());
     }
-    let version: i64 = db.prepare("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+    let version = db.version()?;
     let mut latest = db.unread.borrow_mut();
     let unread = match &mut *latest {
         Some(unread) if unread.version == version => unread,

@@ -3,7 +3,7 @@
 use super::Fixture;
 use super::fixture::{BOB, DIRECT, GROUP, second};
 use crate::chatdb::target_keys;
-use crate::message::ChatId;
+use crate::message::{ChatId, RowId};
 
 /// Id and unread count of each listed chat.
 fn list(fixture: &Fixture, limit: usize, unread_only: bool) -> Vec<(i64, Option<u64>)> {
@@ -227,4 +227,41 @@ fn chats_of_one_person_are_linked_and_groups_are_not() {
     fixture.text(1, "x");
     let listed = db.chats(9, false).unwrap();
     assert_eq!(listed[0].linked, [ChatId(3), ChatId(4)]);
+}
+
+#[test]
+fn a_chat_that_was_changed_meanwhile_is_read_anew() {
+    let fixture = Fixture::new();
+    fixture.message(1).text("x").to(&[GROUP]).write();
+    let db = fixture.open();
+    let seen = || {
+        let chat = db.chat(GROUP).unwrap().unwrap();
+        let row = db.rows(&[RowId(1)]).unwrap().remove(0).message.chat.unwrap();
+        assert_eq!(format!("{chat:?}"), format!("{row:?}"));
+        (chat.display_name.clone().unwrap_or_default(), chat.participants.len())
+    };
+    let (_, members) = seen();
+    fixture.run("UPDATE chat SET display_name = 'Renamed'");
+    assert_eq!(seen(), ("Renamed".to_owned(), members));
+    fixture.run("DELETE FROM chat_handle_join");
+    assert_eq!(seen(), ("Renamed".to_owned(), 0));
+    fixture.run("DELETE FROM chat");
+    assert!(db.chat(GROUP).unwrap().is_none());
+}
+
+#[test]
+fn more_chats_than_are_kept_are_all_there() {
+    let fixture = Fixture::new();
+    for id in 1..=600 {
+        let chat = ChatId(1000 + id);
+        fixture.run(&format!("INSERT INTO chat (ROWID, guid, chat_identifier) VALUES ({}, 'g{id}', 'c{id}')", chat.0));
+        fixture.message(id).text("x").to(&[chat]).write();
+    }
+    let db = fixture.open();
+    for (since, limit) in [(0, 1000), (0, 300), (300, 300), (0, 1000)] {
+        let page = db.span(RowId(since), limit).unwrap();
+        for message in page.messages {
+            assert_eq!(message.chat.unwrap().identifier, format!("c{}", message.id.0));
+        }
+    }
 }
