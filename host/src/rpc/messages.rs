@@ -163,10 +163,11 @@ fn since(params: &Params) -> Result<RowId, RpcError> {
 
 /// All that is in some rows, whatever the policies said of it.
 pub async fn export(readers: &Arc<Readers>, files: &Arc<Files>, params: &Params) -> Answer {
-    let exported = Exported::read(readers, files, params).await?;
-    let names = readers.contacts().catalog();
-    let (next_rowid, has_more) = (exported.page.next_rowid.0, exported.page.has_more);
-    answer(&wire::Page { messages: exported.objects(&names).collect(), next_rowid, has_more })
+    exported(readers, files, params, |export, names| {
+        let (next_rowid, has_more) = (export.page.next_rowid.0, export.page.has_more);
+        wire::to_raw(&wire::Page { messages: export.objects(names).collect(), next_rowid, has_more })
+    })
+    .await
 }
 
 /// The same for who prints it: a line for each message, and whether there are more.
@@ -175,30 +176,45 @@ pub async fn export_lines(
     files: &Arc<Files>,
     params: &Params,
 ) -> Result<(Vec<u8>, bool), RpcError> {
-    let exported = Exported::read(readers, files, params).await?;
-    let names = readers.contacts().catalog();
-    Ok((wire::to_lines(exported.objects(&names)), exported.page.has_more))
+    exported(readers, files, params, |export, names| (wire::to_lines(export.objects(names)), export.page.has_more))
+        .await
 }
 
-struct Exported {
+struct Export {
     shown: Shown,
     page: Page,
     converted: Conversions,
 }
 
-impl Exported {
-    async fn read(readers: &Arc<Readers>, files: &Arc<Files>, params: &Params) -> Result<Exported, RpcError> {
-        let (since, count) = (since(params)?, params.count("limit")?);
-        let shown = Shown::check(params)?;
-        let page = readers.with(move |reader| reader.chatdb.span(since, count)).await?;
-        let attachments: Vec<_> = page.messages.iter().map(|message| &*message.attachments).collect();
-        let converted = shown.converted(files, &attachments).await;
-        Ok(Exported { shown, page, converted })
-    }
-
+impl Export {
     fn objects<'a>(&'a self, names: &'a Catalog) -> impl ExactSizeIterator<Item = wire::Message<'a>> {
         self.shown.objects(&self.page.messages, &self.converted, names)
     }
+}
+
+/// A page is large: it is written where it is read, with what is in the processor's caches, and away from the threads
+/// that serve others.
+async fn exported<T: Send + 'static>(
+    readers: &Arc<Readers>,
+    files: &Arc<Files>,
+    params: &Params,
+    write: fn(&Export, &Catalog) -> T,
+) -> Result<T, RpcError> {
+    let (since, count) = (since(params)?, params.count("limit")?);
+    let shown = Shown::check(params)?;
+    let names = readers.contacts().catalog();
+    if !shown.convert {
+        let read = move |reader: &Reader| {
+            let page = reader.chatdb.span(since, count)?;
+            let converted = vec![Vec::new(); page.messages.len()];
+            Ok::<_, RpcError>(write(&Export { shown, page, converted }, &names))
+        };
+        return readers.with(read).await;
+    }
+    let page = readers.with(move |reader| reader.chatdb.span(since, count)).await?;
+    let attachments: Vec<_> = page.messages.iter().map(|message| &*message.attachments).collect();
+    let converted = shown.converted(files, &attachments).await;
+    Ok(write(&Export { shown, page, converted }, &names))
 }
 
 pub async fn scheduled(readers: &Arc<Readers>, params: Params) -> Answer {
