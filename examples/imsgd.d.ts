@@ -1323,7 +1323,7 @@ export interface MessagesExportParams {
    */
   since_rowid: number;
   /**
-   * As many row numbers after it, whether or not there are such rows. Default: 500. At least 1. At most 5000.
+   * As many row numbers after it, whether or not there are such rows. Default: 500. At least 1. At most 2000.
    */
   limit?: number;
   /**

@@ -52,7 +52,7 @@ pub use chats::{ChatSummary, target_keys};
 pub use history::History;
 pub use inbound::Inbound;
 pub use own_tapback::OwnTapback;
-pub use page::{After, MAX_CONSUMED, Page};
+pub use page::{After, Page};
 pub use row::Damage;
 pub use schedule::Scheduled;
 pub use search::{Search, TextMatch};

@@ -34,6 +34,7 @@ mod verdicts;
 pub mod watch;
 
 pub use attachments::LENGTH_MOST as PIECE_MOST;
+pub use messages::EXPORT_ROWS;
 
 use std::sync::Arc;
 

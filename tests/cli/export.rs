@@ -118,8 +118,8 @@ fn a_request_for_rows_is_refused_where_it_makes_no_sense() {
     for (params, said) in [
         (json!({}), "since_rowid must be a non-negative integer"),
         (json!({"since_rowid": -2}), "since_rowid must be a non-negative integer"),
-        (json!({"since_rowid": 0, "limit": 0}), "limit must be an integer between 1 and 5000"),
-        (json!({"since_rowid": 0, "limit": 5001}), "limit must be an integer between 1 and 5000"),
+        (json!({"since_rowid": 0, "limit": 0}), "limit must be an integer between 1 and 2000"),
+        (json!({"since_rowid": 0, "limit": 2001}), "limit must be an integer between 1 and 2000"),
         (json!({"since_rowid": 0, "chat_id": 1}), "unknown messages.export param: chat_id"),
     ] {
         let refusal = client.refused("messages.export", params);

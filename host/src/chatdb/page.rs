@@ -10,7 +10,7 @@ use super::{ChatDb, Error, fold, previews, reactions};
 use crate::message::{ChatId, Message, RowId};
 
 /// Rows that one page may consume, so that a long stretch of tapbacks does not keep the connection for long.
-pub const MAX_CONSUMED: usize = 5_000;
+const MAX_CONSUMED: usize = 5_000;
 
 /// Where a page starts and what it shows.
 #[derive(Clone, Copy, Debug)]

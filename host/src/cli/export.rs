@@ -17,10 +17,7 @@ use super::read::Alone;
 use super::waiting::Waiting;
 use super::{Global, Where, client, values};
 use crate::config::Config;
-use crate::rpc;
-
-/// Row numbers of one request.
-const ROWS: usize = 2_000;
+use crate::rpc::{self, EXPORT_ROWS};
 
 /// Readers at most: what they read is printed by one.
 const READERS: usize = 8;
@@ -53,9 +50,9 @@ impl Export {
         let waiting = Waiting::begin("exporting");
         let count = thread::available_parallelism().map_or(1, |count| count.get().min(READERS));
         let sources = Source::several(&config, count)?;
-        let (since, step) = (self.since_rowid.max(0), i64::try_from(ROWS * count)?);
+        let (since, step) = (self.since_rowid.max(0), i64::try_from(EXPORT_ROWS * count)?);
         thread::scope(|scope| {
-            let parts = sources.into_iter().zip((since..).step_by(ROWS)).map(|(source, first)| {
+            let parts = sources.into_iter().zip((since..).step_by(EXPORT_ROWS)).map(|(source, first)| {
                 let (send, parts) = sync_channel(AHEAD);
                 let params = |since| self.params(since);
                 scope.spawn(move || source.read(first, step, params, &send));
@@ -70,7 +67,7 @@ impl Export {
     fn params(&self, since: i64) -> Value {
         json!({
             "since_rowid": since,
-            "limit": ROWS,
+            "limit": EXPORT_ROWS,
             "attachments": true,
             "convert_attachments": self.convert_attachments,
         })

@@ -12,7 +12,7 @@ use super::params::Params;
 use super::wire::scheduled::{ScheduledMessage, ScheduledMessages};
 use super::{Answer, Service, answer, verdicts, wire};
 use crate::attachments::{Conversions, Files};
-use crate::chatdb::{After, History, MAX_CONSUMED, Page, Search, TextMatch};
+use crate::chatdb::{After, History, Page, Search, TextMatch};
 use crate::contacts::Catalog;
 use crate::message::{self, RowId};
 use crate::readers::{Reader, Readers};
@@ -44,10 +44,13 @@ pub const AFTER: &[Param] = &[
     CONVERT_ATTACHMENTS,
     INCLUDE_REACTIONS,
 ];
+/// Row numbers of one answer at most. Fewer cost more for each, and more take more memory.
+pub const EXPORT_ROWS: usize = 2_000;
+
 pub const EXPORT: &[Param] = &[
     SINCE_ROWID.about("Rows after this one; 0, or -1, for all. Go on with `next_rowid` of the answer, or anywhere."),
     LIMIT
-        .at_most(MAX_CONSUMED as i64)
+        .at_most(EXPORT_ROWS as i64)
         .default(500)
         .about("As many row numbers after it, whether or not there are such rows."),
     ATTACHMENTS,
