@@ -136,7 +136,7 @@ impl Method {
     }
 }
 
-/// The name of the one method that is carried out in two ways.
+/// Carried out in two ways: as an answer, and as lines for a command that prints them.
 pub const EXPORT: &str = "messages.export";
 
 /// In the order in which they are advertised. The first three are where old clients look for them.

@@ -66,7 +66,9 @@ fn everything_is_exported_in_order_with_a_daemon_and_without_one() {
     let last = parsed[parsed.len() / 2]["id"].as_i64().unwrap();
     let later: Vec<i64> = ids(&lines).into_iter().filter(|id| *id > last).collect();
     assert_eq!(ids(&exported(&daemon, &["--since-rowid", &last.to_string()])), later);
-    assert_eq!(exported(&daemon, &["--since-rowid", &MESSAGES.to_string()]), "");
+    for none in [MESSAGES.to_string(), i64::MAX.to_string()] {
+        assert_eq!(exported(&daemon, &["--since-rowid", &none]), "");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `imsgd export`: all messages as JSON lines, read by several threads and printed in order.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -8,6 +9,7 @@ use std::thread;
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use rustix::fs::{FileType, fstat};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -47,18 +49,22 @@ pub struct Export {
 impl Export {
     pub fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let config = global.load(&self.at)?;
-        let waiting = Waiting::begin("exporting");
+        // A sign would stand among the lines, or on a pager.
+        let waiting = is_file(io::stdout()).then(|| Waiting::begin("exporting"));
         let count = thread::available_parallelism().map_or(1, |count| count.get().min(READERS));
         let sources = Source::several(&config, count)?;
-        let (since, step) = (self.since_rowid.max(0), i64::try_from(EXPORT_ROWS * count)?);
+        let rows = i64::try_from(EXPORT_ROWS)?;
+        let (mut first, step) = (self.since_rowid.max(0), rows * i64::try_from(count)?);
         thread::scope(|scope| {
-            let parts = sources.into_iter().zip((since..).step_by(EXPORT_ROWS)).map(|(source, first)| {
+            let mut readers = Vec::with_capacity(count);
+            for source in sources {
                 let (send, parts) = sync_channel(AHEAD);
-                let params = |since| self.params(since);
-                scope.spawn(move || source.read(first, step, params, &send));
-                parts
-            });
-            print_in_turn(&parts.collect::<Vec<_>>())
+                let (since, params) = (first, |since| self.params(since));
+                scope.spawn(move || source.read(since, step, params, &send));
+                readers.push(parts);
+                first = first.saturating_add(rows);
+            }
+            print_in_turn(&readers, BufWriter::with_capacity(256 << 10, io::stdout().lock()))
         })?;
         drop(waiting);
         Ok(ExitCode::SUCCESS)
@@ -74,20 +80,31 @@ impl Export {
     }
 }
 
-/// Some messages, a line each.
-type Part = anyhow::Result<Vec<u8>>;
+fn is_file(output: impl AsFd) -> bool {
+    fstat(output).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+}
 
-/// The first part of each, then the next of each, until one has no more or nobody reads us.
-fn print_in_turn(readers: &[Receiver<Part>]) -> anyhow::Result<()> {
-    let mut stdout = BufWriter::with_capacity(256 << 10, io::stdout().lock());
+/// Some messages, a line each.
+struct Part {
+    lines: Vec<u8>,
+    /// There were rows after these when they were read.
+    has_more: bool,
+}
+
+/// The first part of each, then the next of each, up to the first that had nothing after it: what others have read of
+/// later rows came meanwhile, and there may be rows between.
+fn print_in_turn(readers: &[Receiver<anyhow::Result<Part>>], mut output: impl Write) -> anyhow::Result<()> {
     for reader in readers.iter().cycle() {
         let Ok(part) = reader.recv() else { break };
         let part = part?;
-        if !is_read(stdout.write_all(&part))? {
+        if !is_read(output.write_all(&part.lines))? {
             return Ok(());
         }
+        if !part.has_more {
+            break;
+        }
     }
-    is_read(stdout.flush())?;
+    is_read(output.flush())?;
     Ok(())
 }
 
@@ -125,9 +142,9 @@ impl Source {
         let mut sources = Vec::with_capacity(count);
         match client::connect(config) {
             Some(first) => {
-                let others = (1..count).map(|_| client::connected(config, client::connect));
-                for stream in std::iter::once(Ok(first)).chain(others) {
-                    sources.push(Source::Daemon(BufReader::with_capacity(1 << 20, stream?)));
+                let others = (1..count).map(|_| client::connect(config));
+                for stream in std::iter::once(Some(first)).chain(others) {
+                    sources.push(Source::Daemon(BufReader::with_capacity(1 << 20, stream.context(LOST)?)));
                 }
             }
             None => {
@@ -142,20 +159,24 @@ impl Source {
     }
 
     /// Reads what begins after `since`, then what begins `step` rows after that, as long as somebody wants it.
-    fn read(mut self, mut since: i64, step: i64, params: impl Fn(i64) -> Value, parts: &SyncSender<Part>) {
+    fn read(
+        mut self,
+        mut since: i64,
+        step: i64,
+        params: impl Fn(i64) -> Value,
+        parts: &SyncSender<anyhow::Result<Part>>,
+    ) {
         loop {
-            let (part, has_more) = match self.page(&params(since)) {
-                Ok((lines, has_more)) => (Ok(lines), has_more),
-                Err(error) => (Err(error), false),
-            };
-            if parts.send(part).is_err() || !has_more {
+            let part = self.part(&params(since));
+            let is_last = !part.as_ref().is_ok_and(|part| part.has_more);
+            if parts.send(part).is_err() || is_last {
                 return;
             }
-            since += step;
+            since = since.saturating_add(step);
         }
     }
 
-    fn page(&mut self, params: &Value) -> anyhow::Result<(Vec<u8>, bool)> {
+    fn part(&mut self, params: &Value) -> anyhow::Result<Part> {
         match self {
             Source::Daemon(stream) => {
                 let request = json!({"jsonrpc": "2.0", "id": 1, "method": rpc::EXPORT, "params": params});
@@ -164,25 +185,77 @@ impl Source {
                 ensure!(stream.read_line(&mut line).context(LOST)? > 0, LOST);
                 let answer: Answer<'_> = serde_json::from_str(&line).context("the daemon gave no JSON")?;
                 match (answer.result, answer.error) {
-                    (Some(page), _) => Ok(page.lines()),
+                    (Some(page), _) => Ok(page.into_part()),
                     (None, error) => Err(client::failure(&error.unwrap_or_default())),
                 }
             }
             Source::Ourselves(alone, runtime) => {
                 let map: Map<String, Value> = serde_json::from_value(params.clone())?;
-                runtime.block_on(alone.export(map))
+                let (lines, has_more) = runtime.block_on(alone.export(map))?;
+                Ok(Part { lines, has_more })
             }
         }
     }
 }
 
 impl Page<'_> {
-    fn lines(&self) -> (Vec<u8>, bool) {
+    fn into_part(self) -> Part {
         let mut lines = Vec::with_capacity(self.messages.iter().map(|message| message.get().len() + 1).sum());
         for message in &self.messages {
             lines.extend_from_slice(message.get().as_bytes());
             lines.push(b'\n');
         }
-        (lines, self.has_more)
+        Part { lines, has_more: self.has_more }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    type Parts<'a> = &'a [(&'a str, bool)];
+
+    /// What two readers have, one after the other.
+    fn readers(first: Parts<'_>, second: Parts<'_>) -> Vec<Receiver<anyhow::Result<Part>>> {
+        let reader = |parts: Parts<'_>| {
+            let (send, receive) = sync_channel(parts.len());
+            for (lines, has_more) in parts {
+                send.send(Ok(Part { lines: lines.as_bytes().to_vec(), has_more: *has_more })).unwrap();
+            }
+            receive
+        };
+        vec![reader(first), reader(second)]
+    }
+
+    fn printed(readers: &[Receiver<anyhow::Result<Part>>]) -> String {
+        let mut output = Vec::new();
+        print_in_turn(readers, &mut output).unwrap();
+        String::from_utf8(output).unwrap()
+    }
+
+    #[test]
+    fn readers_are_printed_in_turn() {
+        let readers = readers(&[("1 ", true), ("3 ", true), ("5", false)], &[("2 ", true), ("4 ", true), ("", false)]);
+        assert_eq!(printed(&readers), "1 2 3 4 5");
+    }
+
+    #[test]
+    fn what_came_after_the_last_row_was_read_is_left_for_the_next_export() {
+        // Row 3 came too late for the first reader, and row 4 did not for the second.
+        let readers = readers(&[("1 ", true), ("", false)], &[("2", true), ("4", false)]);
+        assert_eq!(printed(&readers), "1 2");
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_read_is_an_error_after_what_stands_before_it() {
+        let (send, failed) = sync_channel(1);
+        send.send(Err(anyhow!("no"))).unwrap();
+        let mut readers = readers(&[("1", true), ("3", false)], &[]);
+        readers[1] = failed;
+        let mut output = Vec::new();
+        assert_eq!(print_in_turn(&readers, &mut output).unwrap_err().to_string(), "no");
+        assert_eq!(output, b"1");
     }
 }
