@@ -77,8 +77,8 @@ pub fn run(report: &mut Report) -> Result<()> {
     }
     report.note(
         "A message costs imsgd less work than the quickest of the others, which give less of it, but not a third: most of that is \
-         SQLite, which finds each message's chat, sender, attachments, reactions and what it answers. Readers share nothing, so \
-         that more processors make it quicker by as much.",
+         SQLite, which finds each message's chat, sender, attachments, reactions and what it answers. There is a \
+         reader for each processor, up to eight, and they share nothing but the printer.",
     );
     report.note(
         "Rows of the database that are changes of a group's name, picture or members are no messages to imsgd, as in `imsg`; others \
