@@ -194,8 +194,9 @@ pub(super) fn load(db: &ChatDb, id: ChatId) -> rusqlite::Result<Option<Arc<Chat>
     Ok(load_all(db, &[id.0])?.remove(&id))
 }
 
-/// Chats that a connection keeps at most. Somebody who reads page after page meets the same ones again.
-const MOST_KEPT: usize = 512;
+/// Chats that a connection keeps at most, more than most people have: some megabytes. Somebody who reads page after page
+/// meets the same ones again.
+const MOST_KEPT: usize = 4_096;
 
 /// Chats as they are in one version of the database; kept while nothing is written.
 #[derive(Default)]
