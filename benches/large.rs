@@ -54,6 +54,13 @@ pub fn run(report: &mut Report) -> Result<()> {
          would have to trust that nobody has read anything since.",
         large.unread, small.unread
     ));
+    if let (Some(large), Some(small)) = (large.reads, small.reads) {
+        report.note(format!(
+            "For a page of `messages.after` the daemon reads {large} times from the file, and {small} times in the small \
+             database, which SQLite's cache of 16 MiB holds whole. To grow less, the cache would have to hold all there is, or the \
+             file be mapped: a Messages that shortens it would then end the daemon."
+        ));
+    }
     if let (Some((most, _)), Some((idle, _))) = (large.peak, large.idle) {
         report.row(Row::new("memory of the daemon, most (RSS)").with("median", format!("{} MiB", most / 1024)));
         report.row(
@@ -96,6 +103,8 @@ fn replayed(report: &mut Report, answer: &Value, messages: usize) -> Result<()> 
 struct Measured {
     times: Vec<(&'static str, Times)>,
     unread: i64,
+    /// Of a page of messages.after.
+    reads: Option<u64>,
     idle: Option<(u64, u64)>,
     peak: Option<(u64, u64)>,
     replay: Value,
@@ -122,16 +131,20 @@ fn all((chats, messages): (usize, usize)) -> Result<Measured> {
     let unread = vec![json!({"limit": 20, "unread_only": true}); 100];
     let found = vec![json!({"query": "dinner", "limit": 50}); 20];
     let lost = vec![json!({"query": NOWHERE}); 3];
-    let times = vec![
+    let mut times = vec![
         ("chats.list, 20 chats", calls(&mut client, "chats.list", &lists)?),
         ("chats.list, 20 unread chats", calls(&mut client, "chats.list", &unread)?),
         (AFTER_EACH, after_each_message(&server, &mut client)?),
         ("messages.history, 50 messages", calls(&mut client, "messages.history", &histories)?),
-        ("messages.after, 100 messages", calls(&mut client, "messages.after", &pages)?),
+    ];
+    let before = server.reads();
+    times.push(("messages.after, 100 messages", calls(&mut client, "messages.after", &pages)?));
+    let reads = before.zip(server.reads()).map(|(before, after)| (after - before) / pages.len() as u64);
+    times.extend([
         ("messages.search, 50 hits", calls(&mut client, "messages.search", &found)?),
         ("messages.search, no hit in all messages", calls(&mut client, "messages.search", &lost)?),
         ("messages.stats, all messages", calls(&mut client, "messages.stats", &[json!({"time_zone": "UTC"})])?),
-    ];
+    ]);
     let peak = server.memory();
     let replay = client.call("policy.replay", json!({"config": CANDIDATE}))?;
     let peak_with_replay = server.memory();
@@ -140,7 +153,7 @@ fn all((chats, messages): (usize, usize)) -> Result<Measured> {
         [],
         |row| row.get(0),
     )?;
-    Ok(Measured { times, unread, idle, peak, replay, peak_with_replay })
+    Ok(Measured { times, unread, reads, idle, peak, replay, peak_with_replay })
 }
 
 fn calls(client: &mut Client, method: &str, requests: &[Value]) -> Result<Times> {

@@ -101,6 +101,12 @@ impl Server {
         Some(Duration::from_nanos(nanoseconds))
     }
 
+    /// How often the daemon has read from files and sockets, from Linux's `/proc`; none elsewhere.
+    pub fn reads(&self) -> Option<u64> {
+        let io = fs::read_to_string(self.proc().join("io")).ok()?;
+        io.lines().find_map(|line| line.strip_prefix("syscr: ")?.parse().ok())
+    }
+
     /// Resident memory in KiB: the most there ever was, and now. From Linux's `/proc`; none elsewhere.
     pub fn memory(&self) -> Option<(u64, u64)> {
         let status = fs::read_to_string(self.proc().join("status")).ok()?;
