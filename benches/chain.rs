@@ -16,7 +16,9 @@ use anyhow::{Context, Result, ensure};
 use imsgd::policy::{Inbound, Verdict, judge};
 use serde_json::{Value, json};
 
+use crate::measure::on_one_processor;
 use crate::report::{Report, Row};
+use build::Peers;
 use contest::{Cost, Pass, hold, pass};
 use messages::MEASURED;
 use ours::{Native, Ours};
@@ -33,10 +35,18 @@ pub fn run(report: &mut Report) -> Result<()> {
     let components = build::components()?;
     let mut left_out = Vec::new();
     let built = build::peers(&mut left_out)?;
+    on_one_processor(|| measure(report, &components, built.as_ref()))?;
+    for note in left_out {
+        report.note(note);
+    }
+    Ok(())
+}
+
+fn measure(report: &mut Report, components: &Path, built: Option<&Peers>) -> Result<()> {
     let messages = messages::inbound();
     let verdicts = verdicts_of_native(&messages);
-    compare(&messages, &verdicts, "imsgd", &verdicts_of_imsgd(&mut Ours::three(&components)?, &messages))?;
-    let started = match &built {
+    compare(&messages, &verdicts, "imsgd", &verdicts_of_imsgd(&mut Ours::three(components)?, &messages))?;
+    let started = match built {
         None => None,
         Some(built) => {
             let json: Vec<Value> = messages.iter().map(|inbound| messages::as_json(inbound)).collect();
@@ -52,7 +62,7 @@ pub fn run(report: &mut Report) -> Result<()> {
         Some((process, peers)) => (Some(process), peers.as_slice()),
         None => (None, &[][..]),
     };
-    let mut chains = Chains::install(&components)?;
+    let mut chains = Chains::install(components)?;
     let mut passes = chains.passes(&messages[..MEASURED]);
     for peer in peers {
         let process = process.context("the process of the peers")?;
@@ -62,9 +72,6 @@ pub fn run(report: &mut Report) -> Result<()> {
     drop(passes);
     let (own, others) = costs.split_at(costs.len() - peers.len());
     write(report, own, peers.iter().zip(others.iter().copied()).collect());
-    for note in left_out {
-        report.note(note);
-    }
     Ok(())
 }
 
@@ -154,7 +161,7 @@ fn write(report: &mut Report, own: &[Cost], others: Vec<(&Peer, Cost)>) {
              limits and statistics of each call included. Peers keep their instances or contexts as imsgd does, one for each \
              policy, and are handed what a policy of imsgd could ask of a message: Lua a table, JavaScript an object, Extism \
              JSON that is written once for all three. Their calls have no deadline. The mean is of the process's processor time, \
-             p99 by the clock; medians of rounds in which each has its turn.",
+             p99 by the clock; medians of rounds in which each has its turn, all on the same processor.",
             lengths.iter().min().unwrap_or(&0),
             lengths.iter().max().unwrap_or(&0),
         ),

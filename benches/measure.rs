@@ -44,3 +44,24 @@ impl Times {
         self.0.len()
     }
 }
+
+/// This thread, and what it starts meanwhile, has one processor to run on, where the system can do that: of two, one may
+/// be much slower for a while.
+#[cfg(target_os = "linux")]
+pub fn on_one_processor<T>(run: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    use anyhow::Context;
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let all = sched_getaffinity(None)?;
+    let first = (0..CpuSet::MAX_CPU).find(|processor| all.is_set(*processor)).context("no processor")?;
+    let mut one = CpuSet::new();
+    one.set(first);
+    sched_setaffinity(None, &one)?;
+    let result = run();
+    sched_setaffinity(None, &all)?;
+    result
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn on_one_processor<T>(run: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    run()
+}

@@ -15,7 +15,7 @@ use imsgd::message::RowId;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
-use crate::measure::Times;
+use crate::measure::{Times, on_one_processor};
 use crate::peers::{Output, PEERS, Peer};
 use crate::report::{Report, Row};
 use crate::server::Server;
@@ -47,8 +47,10 @@ pub fn run(report: &mut Report) -> Result<()> {
     );
     let ours = repeated(|| exported(&server.db(), None))?;
     report.row(row("imsgd export", &ours));
-    #[cfg(target_os = "linux")]
-    report.row(row("imsgd export, on one processor", &on_one_processor(|| repeated(|| exported(&server.db(), None)))?));
+    let alone_on_one = on_one_processor(|| repeated(|| exported(&server.db(), None)))?;
+    if cfg!(target_os = "linux") {
+        report.row(row("imsgd export, on one processor", &alone_on_one));
+    }
     report.row(row("imsgd export, through the daemon", &repeated(|| exported(&server.db(), Some(&server)))?));
     report.row(row("of it: what one thread reads from chat.db, without JSON", &repeated(|| in_process(&server.db()))?));
     report.row(row(
@@ -118,20 +120,6 @@ fn exported(db: &Path, server: Option<&Server>) -> Result<(Duration, usize)> {
     let took = began.elapsed();
     ensure!(lines > MESSAGES / 2, "imsgd export gave only {lines} of {MESSAGES} messages");
     Ok((took, lines))
-}
-
-/// What is started meanwhile has one processor to run on.
-#[cfg(target_os = "linux")]
-fn on_one_processor<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-    let all = sched_getaffinity(None)?;
-    let first = (0..CpuSet::MAX_CPU).find(|processor| all.is_set(*processor)).context("no processor")?;
-    let mut one = CpuSet::new();
-    one.set(first);
-    sched_setaffinity(None, &one)?;
-    let result = run();
-    sched_setaffinity(None, &all)?;
-    result
 }
 
 /// Runs it to its end, and counts what it prints.
