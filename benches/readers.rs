@@ -78,9 +78,10 @@ pub fn run(report: &mut Report) -> Result<()> {
         }
     }
     report.note(
-        "A message costs imsgd less work than the quickest of the others, which give less of it, but not a third: most of that is \
-         SQLite, which finds each message's chat, sender, attachments, reactions and what it answers. There is a \
-         reader for each processor, up to eight, and they share nothing but the printer.",
+        "On one processor a message costs imsgd less than it costs the quickest of the others, which give less of it, but not a \
+         third. What SQLite takes at the least is a row above; the rest is finding chats, attachments, reactions and what is \
+         answered, reading bodies, and JSON. There is a reader for each processor, up to eight, and they share nothing but the \
+         printer.",
     );
     report.note(
         "Rows of the database that are changes of a group's name, picture or members are no messages to imsgd, as in `imsg`; others \
