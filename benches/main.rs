@@ -5,6 +5,7 @@
 
 mod binary;
 mod chain;
+mod components;
 mod idle;
 mod large;
 mod measure;

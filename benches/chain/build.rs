@@ -1,13 +1,12 @@
 //! What has to be built before the chain can be measured: the policies as components, the same for Extism, and the
 //! program that measures peers.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::server::IMSGD;
+use crate::components::{build, cache, wasm_target};
 
 /// Policies of `benches/policies` that are components.
 const COMPONENTS: [&str; 4] = ["senders", "mentions", "words", "probe"];
@@ -23,42 +22,12 @@ fn benches() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("benches")
 }
 
-/// As the Makefile has it.
-fn cache() -> Result<PathBuf> {
-    if let Some(folder) = env::var_os("CACHE") {
-        return Ok(folder.into());
-    }
-    let xdg = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let folder = xdg.or_else(|| Some(env::home_dir()?.join(".cache"))).context("no home folder")?;
-    Ok(folder.join("imsgd"))
-}
-
-/// Where WebAssembly is compiled, as in the Makefile, so that the standard library for it is there already.
-fn wasm_target() -> Result<PathBuf> {
-    match env::var_os("CARGO_TARGET_DIR") {
-        Some(mut folder) => {
-            folder.push("-wasm");
-            Ok(folder.into())
-        }
-        None => Ok(cache()?.join("target-wasm")),
-    }
-}
-
 /// The folder with `senders.wasm` and the others, each made by `imsgd plugin build`.
 pub fn components() -> Result<PathBuf> {
-    let target = wasm_target()?;
-    let out = target.join("bench");
+    let out = wasm_target()?.join("bench");
     for name in COMPONENTS {
         eprintln!("building the policy {name}");
-        let status = Command::new(IMSGD)
-            .args(["plugin", "build"])
-            .arg(benches().join("policies").join(name))
-            .arg("--out")
-            .arg(out.join(format!("{name}.wasm")))
-            .env("CARGO_TARGET_DIR", &target)
-            .stdout(Stdio::null())
-            .status()?;
-        ensure!(status.success(), "imsgd plugin build {name}: {status}");
+        build(&benches().join("policies").join(name), &out.join(format!("{name}.wasm")))?;
     }
     Ok(out)
 }

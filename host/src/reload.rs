@@ -20,7 +20,7 @@ use crate::roster::Roster;
 pub mod edit;
 
 /// After the last event, until files are read: a file that is being written gives one event after another.
-const SETTLE: Duration = Duration::from_millis(20);
+pub const SETTLE: Duration = Duration::from_millis(20);
 
 /// Observed messages that ride along, where the configuration does not say.
 const HISTORY_LIMIT: usize = 50;
