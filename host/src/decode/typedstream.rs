@@ -4,6 +4,7 @@
 //! Each number is followed by its dictionary the first time it occurs. What has been found stays found when the rest of
 //! the archive turns out to be damaged.
 
+mod plain;
 mod reader;
 
 pub use reader::Problem;
@@ -55,6 +56,13 @@ pub(super) fn is_archive(bytes: &[u8]) -> bool {
 }
 
 pub(super) fn read(bytes: &[u8]) -> Archive<'_> {
+    match plain::text(bytes) {
+        Some(text) => Archive { text: Some(text), ..Archive::default() },
+        None => read_whole(bytes),
+    }
+}
+
+fn read_whole(bytes: &[u8]) -> Archive<'_> {
     let Some(order) = Order::of(bytes) else {
         return Archive { problem: Some(Problem::Header), ..Archive::default() };
     };
@@ -147,6 +155,65 @@ impl Runs {
             && !attributes.is_empty()
         {
             reader.runs.push(Run { start, end: self.position, attributes });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::writer::{self, Attribute};
+
+    /// Both ways come to the same, and whether the short one was gone.
+    fn is_plain(bytes: &[u8]) -> bool {
+        let Some(text) = plain::text(bytes) else { return false };
+        let whole = read_whole(bytes);
+        assert_eq!((whole.text, whole.problem), (Some(text), None));
+        assert!(whole.runs.is_empty());
+        true
+    }
+
+    /// The plain archives of `text`.
+    fn plain(text: &str) -> Vec<Vec<u8>> {
+        let count = |count: usize| match u8::try_from(count) {
+            Ok(count @ 0..0x80) => vec![count],
+            _ => [&[0x81][..], &u16::try_from(count).unwrap().to_le_bytes()].concat(),
+        };
+        let (length, units) = (count(text.len()), count(text.encode_utf16().count()));
+        let of = |start: &[u8], end: &[u8]| [start, &length, text.as_bytes(), plain::RUN, &units, end].concat();
+        plain::FORMS.iter().flat_map(|(start, ends)| ends.iter().map(move |end| of(start, end))).collect()
+    }
+
+    #[test]
+    fn text_and_nothing_else_is_known_by_its_bytes() {
+        for length in [0, 1, 127, 128, 255, 256, 32_767, 65_535] {
+            assert!(plain(&"A".repeat(length)).iter().all(|body| is_plain(body)), "{length}");
+        }
+        assert!(plain("👩‍👩‍👧‍👦 ❤️").iter().all(|body| is_plain(body)));
+    }
+
+    #[test]
+    fn what_has_more_than_text_is_read_as_a_whole() {
+        let part = ("__kIMMessagePartAttributeName", Attribute::Number(0));
+        let mention = ("__kIMMentionConfirmedMention", Attribute::Text("ann@example.com"));
+        for attributes in [&[mention][..], &[part, mention], &[(part.0, Attribute::Number(1))], &[]] {
+            assert!(!is_plain(&writer::attributed("Ann", &[(3, attributes)])));
+        }
+        assert!(!is_plain(&writer::attributed("Ann and I", &[(3, &[part]), (6, &[part])])));
+    }
+
+    /// Whatever byte differs: nothing is taken for plain that is not.
+    #[test]
+    fn a_plain_archive_that_is_damaged_is_read_as_what_it_is() {
+        for body in plain("Hello") {
+            for at in 0..body.len() {
+                assert!(!is_plain(&body[..at]));
+                for bit in 0..8 {
+                    let mut damaged = body.clone();
+                    damaged[at] ^= 1 << bit;
+                    is_plain(&damaged);
+                }
+            }
         }
     }
 }
