@@ -28,6 +28,7 @@ mod history;
 mod inbound;
 mod linked;
 mod load;
+mod named;
 mod opened;
 mod own_tapback;
 mod page;
@@ -41,6 +42,7 @@ mod schema;
 mod search;
 mod sent;
 mod stats;
+mod stretch;
 mod unread;
 
 #[cfg(test)]
@@ -62,6 +64,7 @@ pub use sent::{Among, KnownService, SendStatus, text_key};
 pub use stats::{ChatName, MediaCount, MediaStats, Stats, StatsQuery};
 
 use load::Loader;
+use named::Named;
 use opened::Opened;
 pub use opened::wait_for_close;
 use row::MessageRow;
@@ -181,8 +184,11 @@ pub struct ChatDb {
     schema: Schema,
     /// The select list of `row::columns`, which depends on the schema.
     columns: String,
+    /// That of `row::own_columns`.
+    own_columns: String,
     unread: unread::Latest,
     chats: RefCell<chats::Kept>,
+    named: RefCell<Option<Named>>,
     #[cfg(test)]
     prepared: RefCell<std::collections::BTreeSet<String>>,
 }
@@ -207,15 +213,17 @@ impl ChatDb {
         if let Some(detail) = schema.missing() {
             return Err(Error::NotMessages { path: path.to_owned(), detail });
         }
-        let columns = row::columns(&schema);
+        let (columns, own_columns) = (row::columns(&schema), row::own_columns(&schema));
         Ok(ChatDb {
             connection,
             opened,
             path: path.to_owned(),
             schema,
             columns,
+            own_columns,
             unread: unread::Latest::default(),
             chats: RefCell::default(),
+            named: RefCell::default(),
             #[cfg(test)]
             prepared: Default::default(),
         })

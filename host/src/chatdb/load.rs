@@ -110,7 +110,7 @@ impl<'db> Loader<'db> {
         if !self.db.schema.has(Table::Message, "guid") {
             return Ok(None);
         }
-        let sql = format!("SELECT {} FROM message m {} WHERE m.guid = ?1", self.db.columns, row::JOINS);
+        let sql = format!("SELECT {} FROM message m {} WHERE m.guid = ?1", self.db.own_columns, row::JOINS);
         let mut statement = self.db.prepare(&sql)?;
         statement
             .query_row([guid], |found| {

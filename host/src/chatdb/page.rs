@@ -6,6 +6,7 @@ use rusqlite::params_from_iter;
 
 use super::load::Loader;
 use super::row::{self, MessageRow};
+use super::stretch::Stretch;
 use super::{ChatDb, Error, fold, previews, reactions};
 use crate::message::{ChatId, Message, RowId};
 
@@ -38,12 +39,12 @@ impl ChatDb {
     pub fn after(&self, query: &After) -> Result<Page, Error> {
         self.read("read a page of messages", || {
             let mut scan = Scan::new(query, END);
-            let has_more = scan.run(self)?;
+            let has_more = scan.run(self, &self.columns, |_| ())?;
             if has_more {
                 scan.attach_following(self)?;
             }
             let next_rowid = scan.next;
-            Ok(Page { messages: scan.into_messages(self)?, next_rowid, has_more })
+            Ok(Page { messages: scan.into_messages(self, reactions::fill)?, next_rowid, has_more })
         })
     }
 
@@ -55,12 +56,13 @@ impl ChatDb {
             let until = RowId(since.0.saturating_add(i64::try_from(count).unwrap_or(i64::MAX)));
             let query = After { since, chat: None, limit: count, include_reactions: true };
             let mut scan = Scan::new(&query, until);
-            scan.run(self)?;
+            let mut stretch = Stretch::read(self, since, until)?;
+            scan.run(self, &self.own_columns, |row| stretch.fill(row))?;
             scan.attach_following(self)?;
             let last = self.prepare("SELECT MAX(ROWID) FROM message")?.query_row([], |row| Ok(row::integer(row, 0)))?;
             let has_more = last.is_some_and(|last| last > until.0);
             let next_rowid = if has_more { until } else { scan.next };
-            Ok(Page { messages: scan.into_messages(self)?, next_rowid, has_more })
+            Ok(Page { messages: scan.into_messages(self, reactions::fill_named)?, next_rowid, has_more })
         })
     }
 }
@@ -84,8 +86,9 @@ impl<'query> Scan<'query> {
         Scan { query, until, shown: Vec::new(), next: query.since, texts: HashMap::new() }
     }
 
-    /// Consumes rows up to the first that has no room on the page; returns whether there is one.
-    fn run(&mut self, db: &ChatDb) -> rusqlite::Result<bool> {
+    /// Consumes rows up to the first that has no room on the page; returns whether there is one. `complete` adds to each
+    /// what `columns` leave out.
+    fn run(&mut self, db: &ChatDb, columns: &str, mut complete: impl FnMut(&mut MessageRow)) -> rusqlite::Result<bool> {
         let from = match self.query.chat {
             Some(_) => "chat_message_join j CROSS JOIN message m ON m.ROWID = j.message_id",
             None => "message m",
@@ -94,13 +97,14 @@ impl<'query> Scan<'query> {
             Some(_) => "j.chat_id = ?3 AND j.message_id > ?1 AND j.message_id <= ?2 ORDER BY j.message_id",
             None => "m.ROWID > ?1 AND m.ROWID <= ?2 ORDER BY m.ROWID",
         };
-        let sql = format!("SELECT {} FROM {from} {} WHERE {filter}", db.columns, row::JOINS);
+        let sql = format!("SELECT {columns} FROM {from} {} WHERE {filter}", row::JOINS);
         let mut statement = db.prepare(&sql)?;
         let parameters = [Some(self.query.since.0), Some(self.until.0), self.query.chat.map(|chat| chat.0)];
         let mut rows = statement.query(params_from_iter(parameters.into_iter().flatten()))?;
         let mut consumed = 0;
         while let Some(row) = rows.next()? {
             let mut row = MessageRow::read(row);
+            complete(&mut row);
             row.chat_id = self.query.chat.or(row.chat_id);
             consumed += 1;
             if consumed > MAX_CONSUMED {
@@ -162,10 +166,14 @@ impl<'query> Scan<'query> {
         Ok(())
     }
 
-    fn into_messages(mut self, db: &ChatDb) -> rusqlite::Result<Vec<Message>> {
+    fn into_messages(
+        mut self,
+        db: &ChatDb,
+        fill_reactions: impl FnOnce(&ChatDb, &mut [Message]) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<Vec<Message>> {
         Loader::new(db).fill(&mut self.shown)?;
         let mut messages: Vec<Message> = self.shown.into_iter().map(|row| row.message).collect();
-        reactions::fill(db, &mut messages)?;
+        fill_reactions(db, &mut messages)?;
         Ok(messages)
     }
 }

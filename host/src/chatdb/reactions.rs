@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::load::json_strings;
+use super::named::Named;
 use super::row::{blob, integer, is, str, string};
 use super::schema::Table;
 use super::{ChatDb, Error};
@@ -23,14 +24,29 @@ impl ChatDb {
     }
 }
 
+/// As [`fill`], for a reader of everything: looks at all tapbacks first, once.
+pub(super) fn fill_named(db: &ChatDb, messages: &mut [Message]) -> rusqlite::Result<()> {
+    if !db.schema.features().reactions {
+        return Ok(());
+    }
+    Named::refresh(db)?;
+    let named = db.named.borrow();
+    fill_some(db, messages, |guid| named.as_ref().is_none_or(|named| named.may_have(guid)))
+}
+
 pub(super) fn fill(db: &ChatDb, messages: &mut [Message]) -> rusqlite::Result<()> {
     if !db.schema.features().reactions {
         return Ok(());
     }
+    fill_some(db, messages, |_| true)
+}
+
+/// Those that are not `wanted` have none.
+fn fill_some(db: &ChatDb, messages: &mut [Message], wanted: impl Fn(&str) -> bool) -> rusqlite::Result<()> {
     let mut index = HashMap::new();
     for (number, message) in messages.iter_mut().enumerate() {
         message.reactions.clear();
-        if !message.guid.is_empty() && message.tapback.is_none() {
+        if !message.guid.is_empty() && message.tapback.is_none() && wanted(&message.guid) {
             index.insert(message.guid.clone(), number);
         }
     }

@@ -22,14 +22,23 @@ pub(super) const JOINS: &str = "LEFT JOIN handle h ON h.ROWID = m.handle_id";
 
 /// The select list that [`MessageRow::read`] reads, in the order of its `column` constants.
 pub(super) fn columns(schema: &Schema) -> String {
-    let message = |name| schema.column(Table::Message, "m", name);
-    // The three only have a meaning together.
-    let association = |name| if schema.features().reactions { message(name) } else { "NULL".to_owned() };
     let has_attachments = if schema.has_attachments() {
         "EXISTS (SELECT 1 FROM message_attachment_join a WHERE a.message_id = m.ROWID)"
     } else {
         "0"
     };
+    list(schema, has_attachments, "(SELECT MIN(c.chat_id) FROM chat_message_join c WHERE c.message_id = m.ROWID)")
+}
+
+/// As [`columns`], for whoever knows in which chats rows are and which have attachments, or does not ask.
+pub(super) fn own_columns(schema: &Schema) -> String {
+    list(schema, "0", "NULL")
+}
+
+fn list(schema: &Schema, has_attachments: &str, chat: &str) -> String {
+    let message = |name| schema.column(Table::Message, "m", name);
+    // The three only have a meaning together.
+    let association = |name| if schema.features().reactions { message(name) } else { "NULL".to_owned() };
     let columns: [String; column::COUNT] = [
         "m.ROWID".to_owned(),
         message("guid"),
@@ -73,7 +82,7 @@ pub(super) fn columns(schema: &Schema) -> String {
             message("date_retracted"),
             message("message_summary_info")
         ),
-        "(SELECT MIN(c.chat_id) FROM chat_message_join c WHERE c.message_id = m.ROWID)".to_owned(),
+        chat.to_owned(),
     ];
     columns.join(", ")
 }

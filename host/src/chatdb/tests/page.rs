@@ -124,9 +124,13 @@ fn spans_together_have_what_pages_have_wherever_they_are_cut() {
     fixture.message(9).preview("https://example.org").write();
     fixture.message(10).text("in no chat").to(&[]).write();
     fixture.message(11).tapback(2001, "guid-7").write();
+    fixture.message(12).text("in two chats").to(&[GROUP, DIRECT]).write();
+    fixture.attach(12, 1, "/tmp/a.jpg");
+    fixture.message(13).text("without any").to(&[]).write();
+    fixture.attach(13, 2, "/tmp/b.jpg");
     let db = fixture.open();
     let whole = db.after(&After { include_reactions: true, ..ALL }).unwrap();
-    for count in 1..=12 {
+    for count in 1..=14 {
         let (mut messages, mut since, mut has_more) = (Vec::new(), START, true);
         while has_more {
             let span = db.span(since, count).unwrap();
@@ -135,8 +139,22 @@ fn spans_together_have_what_pages_have_wherever_they_are_cut() {
         }
         let all = |messages: &[Message]| format!("{messages:#?}");
         assert_eq!(all(&messages), all(&whole.messages), "{count}");
-        assert_eq!(since, RowId(11), "{count}");
+        assert_eq!(since, RowId(13), "{count}");
     }
+}
+
+#[test]
+fn a_tapback_that_comes_between_two_spans_is_on_its_message() {
+    let fixture = Fixture::new();
+    fixture.text(1, "Hello");
+    fixture.text(2, "there");
+    let db = fixture.open();
+    let reactions = || db.span(START, 2).unwrap().messages.iter().map(|m| m.reactions.len()).collect::<Vec<_>>();
+    assert_eq!(reactions(), [0, 0]);
+    fixture.message(3).tapback(2000, "guid-2").write();
+    assert_eq!(reactions(), [0, 1]);
+    fixture.message(4).tapback(3000, "guid-2").write();
+    assert_eq!(reactions(), [0, 0]);
 }
 
 #[test]
