@@ -121,6 +121,10 @@ mod column {
     pub(super) const SUMMARY: usize = 30;
     pub(super) const CHAT_ID: usize = 31;
     pub(super) const COUNT: usize = 32;
+
+    /// Have a meaning in rows that are no messages.
+    pub(super) const OF_EVENTS: [usize; 5] =
+        [GROUP_ACTION_TYPE, GROUP_TITLE, OTHER_HANDLE, OTHER_ADDRESS, SHARE_STATUS];
 }
 
 /// Values by their place in the select list. What is not there is NULL.
@@ -139,7 +143,9 @@ struct Columns<'row>([ValueRef<'row>; column::COUNT]);
 
 impl<'row> Columns<'row> {
     fn of(row: &'row Row<'_>) -> Columns<'row> {
-        Columns(array::from_fn(|index| row.value(index)))
+        let is_message = matches!(row.value(column::ITEM_TYPE), ValueRef::Integer(event::MESSAGE) | ValueRef::Null);
+        let is_left_out = |index| is_message && column::OF_EVENTS.contains(&index);
+        Columns(array::from_fn(|index| if is_left_out(index) { ValueRef::Null } else { row.value(index) }))
     }
 }
 
