@@ -1,9 +1,12 @@
 //! What a daemon costs that does nothing, and what memory it keeps after it did much.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use imsgd::config::BUNDLED;
+use imsgd::plugin::{PluginEngine, compile};
 use imsgd::sim::{Incoming, Session};
 use rusqlite::Connection;
 use serde_json::json;
@@ -58,6 +61,7 @@ pub fn idle(report: &mut Report) -> Result<()> {
     if let Some(memory) = Memory::of(&server) {
         report.row(memory.row("memory (RSS)").goal("≤ 30 MB", memory.all * 1024 <= MEMORY_BYTES));
     }
+    let (theirs, code) = (policies_memory(&server)?, code()?);
     drop(server);
     for bundled in [&["allowlist"][..], &[]] {
         let config = format!("[policy]\nbundled = {bundled:?}\n");
@@ -66,15 +70,45 @@ pub fn idle(report: &mut Report) -> Result<()> {
         std::thread::sleep(QUIET);
         if let Some(memory) = Memory::of(&server) {
             report.row(memory.row(&format!("memory, policies: {}", bundled.len())));
+            if bundled.is_empty() {
+                report.row(Row::new("of four: their own memory, in which they run").with("value", megabytes(theirs)));
+                report.row(Row::new("of four: their compiled code").with("value", megabytes(code)));
+                let least = megabytes(memory.all * 1024 + theirs + code);
+                report.row(
+                    Row::new("without a policy, and these two: if nothing of compiling were left").with("value", least),
+                );
+            }
         }
     }
     report.note(
         "Files are pages of the program itself, which the system maps in passing and takes back when it needs them; what is the \
-         daemon's own is the rest. Without a policy nothing is compiled: the difference is the compiler's pages, what it leaves to \
-         the allocator, and the compiled code. To pass this, policies would have to be compiled by another process, and their code \
-         be taken over unchecked.",
+         daemon's own is the rest. Without a policy nothing is compiled: the difference is what policies are made of, the \
+         compiler's pages, and what it leaves to the allocator. To be rid of the latter two, policies would have to be compiled by \
+         another process, and their code be taken over unchecked.",
     );
     Ok(())
+}
+
+/// What the policies have for themselves, in bytes.
+fn policies_memory(server: &Server) -> Result<u64> {
+    let listed = server.connect()?.call("plugins.list", json!({}))?;
+    Ok(listed["plugins"].as_array().into_iter().flatten().filter_map(|plugin| plugin["memory_bytes"].as_u64()).sum())
+}
+
+/// What the bundled policies are compiled into, in bytes.
+fn code() -> Result<u64> {
+    let engine = PluginEngine::new().map_err(|error| anyhow!("{error:#}"))?;
+    let mut bytes = 0;
+    for name in BUNDLED {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/dist").join(format!("{name}.wasm"));
+        let compiled = compile(&engine, &fs::read(file)?)?;
+        bytes += compiled.pre.component().serialize().map_err(|error| anyhow!("{error:#}"))?.len() as u64;
+    }
+    Ok(bytes)
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 pub fn growth(report: &mut Report) -> Result<()> {
@@ -159,7 +193,7 @@ impl Memory {
     }
 
     fn row(&self, what: &str) -> Row {
-        let mb = |kib: u64| format!("{:.1} MB", kib as f64 * 1024.0 / 1e6);
+        let mb = |kib: u64| megabytes(kib * 1024);
         Row::new(what).with("value", mb(self.all)).with("own", mb(self.own)).with("files", mb(self.files))
     }
 }
