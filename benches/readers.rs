@@ -1,7 +1,7 @@
 //! Reading the whole database: imsgd page by page as JSON, and other readers of chat.db, one after another.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,8 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use imsgd::chatdb::{After, ChatDb};
+use imsgd::chatdb::ChatDb;
 use imsgd::message::RowId;
+use imsgd::rpc::EXPORT_ROWS;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
@@ -40,7 +41,7 @@ pub fn run(report: &mut Report) -> Result<()> {
     report.section(
         "Reading everything",
         &format!(
-            "`imsgd sim init --seed 7 --chats {CHATS} --messages {MESSAGES}`, all of it as JSON, from the start of the process to \
+            "`imsgd sim init --seed 7 --chats {CHATS} --messages {MESSAGES}`, all of it as JSON into a file, from the start of the process to \
              the end; median of {RUNS} runs. `imsgd export` reads on all processors and gives each message with its chat, \
              attachments, reactions and what it answers. Ratios are against it, without a daemon."
         ),
@@ -80,8 +81,9 @@ pub fn run(report: &mut Report) -> Result<()> {
     report.note(
         "On one processor a message costs imsgd less than it costs the quickest of the others, which give less of it, but not a \
          third. What SQLite takes at the least is a row above; the rest is finding chats, attachments, reactions and what is \
-         answered, reading bodies, and JSON. There is a reader for each processor, up to eight, and they share nothing but the \
-         printer.",
+         answered, reading bodies, and JSON, which is what one processor takes beyond reading. There is a reader for each \
+         processor, up to eight, and they share nothing but the printer: to pass this, there have to be more than two processors, \
+         or less has to be said of a message.",
     );
     report.note(
         "Rows of the database that are changes of a group's name, picture or members are no messages to imsgd, as in `imsg`; others \
@@ -116,29 +118,23 @@ fn exported(db: &Path, server: Option<&Server>) -> Result<(Duration, usize)> {
     if let Some(server) = server {
         command.arg("--socket").arg(server.db().with_file_name("imsgd.sock"));
     }
-    let began = Instant::now();
-    let lines = lines(command.stdout(Stdio::piped()))?;
-    let took = began.elapsed();
+    let file = state.path().join("messages.jsonl");
+    let took = timed(command.stdout(File::create(&file)?))?;
+    let lines = count_lines(&file)?;
     ensure!(lines > MESSAGES / 2, "imsgd export gave only {lines} of {MESSAGES} messages");
     Ok((took, lines))
 }
 
-/// Runs it to its end, and counts what it prints.
-fn lines(command: &mut Command) -> Result<usize> {
-    let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    let mut lines = 0;
-    if let Some(mut output) = child.stdout.take() {
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match output.read(&mut buffer)? {
-                0 => break,
-                read => lines += buffer[..read].iter().filter(|byte| **byte == b'\n').count(),
-            }
-        }
-    }
-    let status = child.wait()?;
+/// Runs it to its end.
+fn timed(command: &mut Command) -> Result<Duration> {
+    let began = Instant::now();
+    let status = command.stdin(Stdio::null()).stderr(Stdio::null()).status()?;
     ensure!(status.success(), "it ended with {status}");
-    Ok(lines)
+    Ok(began.elapsed())
+}
+
+fn count_lines(file: &Path) -> Result<usize> {
+    Ok(fs::read(file)?.iter().filter(|byte| **byte == b'\n').count())
 }
 
 /// One process that does all of it, on a state folder of its own.
@@ -172,15 +168,15 @@ fn over_socket(db: &Path, clients: i64) -> Result<(Duration, usize)> {
     Ok((took, counted(&all.concat())?))
 }
 
+/// As `imsgd export` reads.
 fn in_process(db: &Path) -> Result<(Duration, usize)> {
     let began = Instant::now();
     let db = ChatDb::open(db)?;
-    let mut query = After { since: RowId(0), chat: None, limit: PAGE, include_reactions: true };
-    let (mut messages, mut has_more) = (0, true);
+    let (mut since, mut messages, mut has_more) = (RowId(0), 0, true);
     while has_more {
-        let page = db.after(&query)?;
-        messages += page.messages.len();
-        (query.since, has_more) = (page.next_rowid, page.has_more);
+        let part = db.span(since, EXPORT_ROWS)?;
+        messages += part.messages.len();
+        (since, has_more) = (part.next_rowid, part.has_more);
     }
     Ok((began.elapsed(), messages))
 }
@@ -238,20 +234,15 @@ fn counted(pages: &[String]) -> Result<usize> {
 fn by(peer: &Peer, db: &Path) -> Result<(Duration, usize)> {
     let folder = tempfile::tempdir()?;
     let mut command = peer.ready()?;
+    let file = folder.path().join("messages");
     match peer.output {
-        Output::Lines => command.arg(db).stdout(Stdio::piped()),
+        Output::Lines => command.arg(db).stdout(File::create(&file)?),
         Output::Files => command.arg("--db-path").arg(db).arg("--export-path").arg(folder.path()).stdout(Stdio::null()),
     };
-    timed(peer, &mut command, folder.path())
-}
-
-fn timed(peer: &Peer, command: &mut Command, files: &Path) -> Result<(Duration, usize)> {
-    let began = Instant::now();
-    let lines = lines(command)?;
-    let took = began.elapsed();
+    let took = timed(&mut command)?;
     let messages = match peer.output {
-        Output::Lines => lines,
-        Output::Files => entries(files)?,
+        Output::Lines => count_lines(&file)?,
+        Output::Files => entries(folder.path())?,
     };
     ensure!(messages > MESSAGES / 2, "it gave only {messages} of {MESSAGES} messages");
     Ok((took, messages))
