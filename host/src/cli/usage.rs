@@ -34,11 +34,12 @@ pub fn command() -> Command {
 /// The command to run, or what to do instead.
 pub fn parse(args: &[OsString]) -> Result<Cli, Instead> {
     let mut command = Cli::command();
-    if forgotten_value(&command, args).is_none()
-        && let Ok(matches) = command.try_get_matches_from_mut(args)
-        && let Ok(cli) = Cli::from_arg_matches(&matches)
-    {
-        return Ok(cli);
+    if forgotten_value(&command, args).is_none() {
+        match command.try_get_matches_from_mut(args).and_then(|matches| Cli::from_arg_matches(&matches)) {
+            Ok(cli) => return Ok(cli),
+            Err(error) if error.kind() == ErrorKind::DisplayVersion => return Err(Instead::Version),
+            Err(_) => {}
+        }
     }
     told_what_is_wrong(args)
 }
