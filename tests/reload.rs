@@ -71,6 +71,22 @@ fn a_plugin_that_is_dropped_into_the_folder_judges_and_one_that_is_taken_out_doe
     eventually("it is gone", || daemon.plugin("dropped").is_none().then_some(()));
 }
 
+/// What changed while the reload that first saw the folder was answered was not noticed once.
+#[test]
+fn a_policy_that_is_replaced_as_soon_as_its_folder_is_known_judges() {
+    for number in 0..5 {
+        let daemon = TestDaemon::new(FRIENDS);
+        daemon.add_plugin("hostile.wasm", HOSTILE);
+        daemon.configure(&format!("{FRIENDS}{}", Home::hostile("label = 'seen'")));
+        daemon.reload();
+        let first = daemon.plugin("hostile").unwrap()["version"].clone();
+        daemon.add_plugin("hostile.wasm", &hostile_build(number));
+        eventually("the replacement is in force", || {
+            daemon.plugin("hostile").filter(|plugin| plugin["version"] != first).map(drop)
+        });
+    }
+}
+
 #[test]
 fn a_changed_allowlist_takes_effect() {
     let daemon = TestDaemon::new(FRIENDS);

@@ -87,8 +87,8 @@ struct Thread {
 
 impl Thread {
     fn run(mut self, mut wake: mpsc::Receiver<Wake>) {
-        self.watch();
         let first = self.parts.config.load_full();
+        self.watch(&[&first]);
         self.install(&first, None);
         while let Some(woken) = wake.blocking_recv() {
             let (mut asked, mut orders) = (Vec::new(), Vec::new());
@@ -97,7 +97,6 @@ impl Thread {
                 Wake::Changed(at) => settled(at, &mut wake, &mut asked, &mut orders),
                 Wake::Edit(order) => {
                     self.carry_out(*order);
-                    self.watch();
                     continue;
                 }
             }
@@ -106,7 +105,6 @@ impl Thread {
                 let _ = reply.send(installed.clone());
             }
             orders.into_iter().for_each(|order| self.carry_out(order));
-            self.watch();
         }
     }
 
@@ -114,8 +112,13 @@ impl Thread {
         let old = self.parts.config.load_full();
         let config = match Config::load(&self.parts.overrides) {
             Ok(config) => Arc::new(config),
-            Err(error) => return Err(self.refuse_config(error.to_string())),
+            Err(error) => {
+                self.watch(&[&old]);
+                return Err(self.refuse_config(error.to_string()));
+            }
         };
+        // Before anything is read: what changes meanwhile is read again. Those of the old one too, which may stay.
+        self.watch(&[&old, &config]);
         // Where these are is settled for as long as the process runs.
         let is_moved = config.messages.db != old.messages.db
             || config.state_dir() != old.state_dir()
@@ -168,17 +171,15 @@ impl Thread {
         installed
     }
 
-    /// Watches the folders of the configuration and of the plugins, where they are now.
-    fn watch(&mut self) {
-        let config = self.parts.config.load();
-        let mut folders = vec![config.plugins_dir()];
-        folders.extend(config.path.parent().map(PathBuf::from));
-        folders.extend(
-            config
-                .plugin
-                .iter()
-                .filter_map(|plugin| config.plugins_dir().join(&plugin.path).parent().map(PathBuf::from)),
-        );
+    /// Watches the folders of these configurations and of their plugins, as far as there are such now.
+    fn watch(&mut self, configs: &[&Config]) {
+        let mut folders = Vec::new();
+        for config in configs {
+            folders.push(config.plugins_dir());
+            folders.extend(config.path.parent().map(PathBuf::from));
+            let files = config.plugin.iter().map(|plugin| config.plugins_dir().join(&plugin.path));
+            folders.extend(files.filter_map(|file| file.parent().map(PathBuf::from)));
+        }
         folders.retain(|folder| folder.is_dir());
         folders.sort_unstable();
         folders.dedup();
