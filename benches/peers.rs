@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, ensure};
 
+use crate::components;
+
 pub struct Peer {
     pub name: &'static str,
     pub version: &'static str,
@@ -84,12 +86,7 @@ impl Peer {
 
 /// Beside what else the build keeps.
 fn cache() -> Result<PathBuf> {
-    if let Some(cache) = std::env::var_os("CACHE") {
-        return Ok(PathBuf::from(cache).join("bench"));
-    }
-    let caches = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let caches = caches.or_else(|| Some(std::env::home_dir()?.join(".cache"))).context("no home folder")?;
-    Ok(caches.join("imsgd/bench"))
+    Ok(components::cache()?.join("bench"))
 }
 
 /// What a client of a registry says goes into the error, its last line.
