@@ -50,6 +50,14 @@ fn a_copy_without_its_wal_is_unreadable_until_it_is_replaced() {
 }
 
 #[test]
+fn readers_share_no_lock_for_their_memory() {
+    let db = Fixture::new().open();
+    let mut options = db.connection.prepare("PRAGMA compile_options").unwrap();
+    let options: Vec<String> = options.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "see .cargo/config.toml: {options:?}");
+}
+
+#[test]
 fn the_file_is_never_written() {
     let fixture = Fixture::new();
     let db = fixture.open();
