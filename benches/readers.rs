@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use imsgd::chatdb::ChatDb;
+use imsgd::chatdb::{Cache, ChatDb};
 use imsgd::message::RowId;
 use imsgd::rpc::EXPORT_ROWS;
 use rusqlite::{Connection, OpenFlags};
@@ -171,7 +171,7 @@ fn over_socket(db: &Path, clients: i64) -> Result<(Duration, usize)> {
 /// As `imsgd export` reads.
 fn in_process(db: &Path) -> Result<(Duration, usize)> {
     let began = Instant::now();
-    let db = ChatDb::open(db)?;
+    let db = ChatDb::open_with(db, Cache::Small)?;
     let (mut since, mut messages, mut has_more) = (RowId(0), 0, true);
     while has_more {
         let part = db.span(since, EXPORT_ROWS)?;

@@ -73,8 +73,25 @@ use row::MessageRow;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than there are different statements, so that none is prepared twice.
 const STATEMENTS: usize = 64;
-/// Enough for the upper levels of all indexes of a large database. SQLite's own default is 2 MiB.
-const CACHE_KIB: i64 = 16 * 1024;
+
+/// How much of the file a connection keeps in memory.
+#[derive(Clone, Copy, Debug)]
+pub enum Cache {
+    /// The upper levels of all indexes of a large database, for whoever answers again and again.
+    Large,
+    /// For whoever reads through once: in this little, pages are still in the processor's own caches when the next take
+    /// their place.
+    Small,
+}
+
+impl Cache {
+    fn kib(self) -> i64 {
+        match self {
+            Cache::Large => 16 << 10,
+            Cache::Small => 4 << 10,
+        }
+    }
+}
 /// Rows whose greatest date counts as the newest: imported old messages may be the last rows.
 const NEWEST_ROWS: i64 = 100;
 
@@ -100,7 +117,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// True where there is no database to ask, rather than no answer from it.
     /// The database that the error is about, where it says.
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -115,6 +131,7 @@ impl Error {
         source.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ResourceBusy)
     }
 
+    /// True where there is no database to ask, rather than no answer from it.
     pub fn is_unavailable(&self) -> bool {
         match self {
             Error::Missing { .. } | Error::Unreadable { .. } | Error::NotMessages { .. } => true,
@@ -196,6 +213,10 @@ pub struct ChatDb {
 impl ChatDb {
     /// Succeeds only where messages can be read.
     pub fn open(path: &Path) -> Result<ChatDb, Error> {
+        ChatDb::open_with(path, Cache::Large)
+    }
+
+    pub fn open_with(path: &Path, cache: Cache) -> Result<ChatDb, Error> {
         let unreadable =
             |source: Box<dyn std::error::Error + Send + Sync>| Error::Unreadable { path: path.to_owned(), source };
         let mut opened = Opened::begin(path).map_err(|error| match error.kind() {
@@ -203,7 +224,7 @@ impl ChatDb {
             io::ErrorKind::UnexpectedEof => Error::NotMessages { path: path.to_owned(), detail: error.to_string() },
             _ => unreadable(error.into()),
         })?;
-        let (connection, schema) = connect(path).map_err(|error| match error.sqlite_error_code() {
+        let (connection, schema) = connect(path, cache).map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => {
                 Error::NotMessages { path: path.to_owned(), detail: "it is not an SQLite database".to_owned() }
             }
@@ -365,12 +386,12 @@ impl ChatDb {
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<(Connection, Schema)> {
+fn connect(path: &Path, cache: Cache) -> rusqlite::Result<(Connection, Schema)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(uri(path), flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "query_only", true)?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "cache_size", -cache.kib())?;
     // Some indexes of `message` are partial. SQLite looks at bound values to see whether one of these will do, and then
     // prepares the statement anew each time that it is bound, which costs more than most of our queries do.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use crate::address::Normalizer;
 use crate::attachments::Files;
 use crate::chain::Chain;
+use crate::chatdb::Cache;
 use crate::config::{Config, Overrides};
 use crate::consumers::Consumers;
 use crate::contacts::{self, Contacts};
@@ -194,7 +195,7 @@ impl Daemon {
             judge: requests.clone(),
             contacts: contacts.clone(),
         })?;
-        let readers = Arc::new(Readers::new(&chatdb, &state_path, contacts));
+        let readers = Arc::new(Readers::new(&chatdb, &state_path, Cache::Large, contacts));
         let outlets = Outlets {
             judge: rows,
             requests: requests.clone(),

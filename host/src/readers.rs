@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use crate::chatdb::{self, ChatDb, wait_for_close};
+use crate::chatdb::{self, Cache, ChatDb, wait_for_close};
 use crate::contacts::Contacts;
 use crate::rpc::error::RpcError;
 use crate::state::StateDb;
@@ -44,15 +44,16 @@ impl Reader {
 pub struct Readers {
     chatdb: PathBuf,
     state: PathBuf,
+    cache: Cache,
     idle: Mutex<Vec<Reader>>,
     permits: Semaphore,
     contacts: Arc<Contacts>,
 }
 
 impl Readers {
-    pub fn new(chatdb: &Path, state: &Path, contacts: Arc<Contacts>) -> Readers {
-        let permits = Semaphore::new(READERS);
-        Readers { chatdb: chatdb.to_owned(), state: state.to_owned(), idle: Mutex::default(), permits, contacts }
+    pub fn new(chatdb: &Path, state: &Path, cache: Cache, contacts: Arc<Contacts>) -> Readers {
+        let (chatdb, state) = (chatdb.to_owned(), state.to_owned());
+        Readers { chatdb, state, cache, idle: Mutex::default(), permits: Semaphore::new(READERS), contacts }
     }
 
     /// Who the people in chat.db are.
@@ -123,7 +124,7 @@ impl Readers {
     fn open(&self) -> Result<ChatDb, chatdb::Error> {
         let until = Instant::now() + LET_GO;
         loop {
-            match ChatDb::open(&self.chatdb) {
+            match ChatDb::open_with(&self.chatdb, self.cache) {
                 Err(error) if error.is_superseded() && Instant::now() < until => {
                     // Whoever closed one before this began to wait is found by the next look.
                     wait_for_close(LOOK);

@@ -151,7 +151,7 @@ impl Source {
                 let alone = Alone::new(config)?;
                 for _ in 0..count {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                    sources.push(Source::Ourselves(alone.clone(), runtime));
+                    sources.push(Source::Ourselves(alone.another(), runtime));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Commands that read: `chats`, `group`, `history`, `search`, `stats`, `scheduled`. The daemon answers where one serves
 //! the same database, so that only it needs permission; else they read by themselves.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use super::look::{self, Reader};
 use super::waiting::Waiting;
 use super::{Global, Where, client, lines, print, values};
 use crate::attachments::Files;
+use crate::chatdb::Cache;
 use crate::config::Config;
 use crate::contacts::{self, Contacts};
 use crate::readers::Readers;
@@ -229,8 +231,11 @@ pub(super) fn ask(config: &Config, method: &str, params: Value) -> anyhow::Resul
     Ok(serde_json::from_str(answer.get())?)
 }
 
+fn readers(chatdb: &Path, state: &Path, contacts: Arc<Contacts>) -> Arc<Readers> {
+    Arc::new(Readers::new(chatdb, state, Cache::Small, contacts))
+}
+
 /// Reads for a command where no daemon serves.
-#[derive(Clone)]
 pub(super) struct Alone {
     readers: Arc<Readers>,
     files: Arc<Files>,
@@ -239,9 +244,15 @@ pub(super) struct Alone {
 impl Alone {
     pub fn new(config: &Config) -> anyhow::Result<Alone> {
         let settings = contacts::Settings::of(config).context("messages.region is not the code of a region")?;
-        let contacts = Arc::new(Contacts::at_first_use(settings));
-        let readers = Arc::new(Readers::new(&config.messages.db, &config.state_dir().join("state.db"), contacts));
+        let readers =
+            readers(&config.messages.db, &config.state_dir().join("state.db"), Contacts::at_first_use(settings).into());
         Ok(Alone { readers, files: Arc::new(Files::new(Arc::new(ArcSwap::from_pointee(config.clone())))) })
+    }
+
+    /// The same with connections of its own, so that none goes from thread to thread and takes its memory with it.
+    pub fn another(&self) -> Alone {
+        let Alone { readers: own, files } = self;
+        Alone { readers: readers(own.chatdb_path(), own.state_path(), own.contacts().clone()), files: files.clone() }
     }
 
     pub async fn read(&self, method: &str, params: Map<String, Value>) -> anyhow::Result<Box<RawValue>> {
