@@ -162,7 +162,9 @@ fn write(report: &mut Report, own: &[Cost], others: Vec<(&Peer, Cost)>) {
              measured. imsgd's side is what the daemon does between reading a message and writing down the verdict: deadline, \
              limits and statistics of each call included. Peers keep their instances or contexts as imsgd does, one for each \
              policy, and are handed what a policy of imsgd could ask of a message: Lua a table, JavaScript an object, Extism \
-             JSON that is written once for all three. Their calls have no deadline. The mean is of the process's processor time, \
+             JSON that is written once for all three. Their calls have no deadline. What is made of Rust, for whatever host, looks for \
+             all words at once, with `Words` of the SDK; Lua and JavaScript look for one after another, with what the languages \
+             have for that. The mean is of the process's processor time, \
              p99 by the clock; medians of rounds in which each has its turn, all on the same processor.",
             lengths.iter().min().unwrap_or(&0),
             lengths.iter().max().unwrap_or(&0),
@@ -191,10 +193,9 @@ fn write(report: &mut Report, own: &[Cost], others: Vec<(&Peer, Cost)>) {
     report.row(row("of imsgd's: three calls that read nothing of the message", *silent));
     report.row(row("of imsgd's: three calls that read the sender once and the text twice", *reading));
     report.note(
-        "What three calls cost that read nothing is going into WebAssembly and back, under a deadline: no policy can do without. The \
-         rest is handing over what is read, a copy into the policy's memory each time, and looking for words without the \
-         instructions of the processor that native code has for it. To pass this, a policy would have to be given all of a message \
-         at once, whether or not it reads it, or several policies to be one component.",
+        "What three calls cost that read nothing is going into WebAssembly and back, under a deadline: no policy can do without. Most \
+         of the rest is handing over what is read, a copy into the policy's memory each time. To cost less, a policy would have to \
+         be given all of a message at once, whether or not it reads it, or several policies to be one component.",
     );
 }
 

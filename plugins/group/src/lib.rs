@@ -13,7 +13,7 @@ mod groups;
 mod mention;
 
 use groups::{Groups, Settings};
-use mention::Pattern;
+use mention::Patterns;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -22,7 +22,7 @@ pub struct Rules {
     /// Empty means everybody in a group that is heard.
     group_allow_from: Entries,
     deny_from: Entries,
-    mention_patterns: Vec<Pattern>,
+    mention_patterns: Patterns,
     groups: Groups,
     /// How many observed messages go along with the next delivered one, which the host sees to.
     #[serde(rename = "history_limit")]
@@ -94,11 +94,7 @@ impl Rules {
                 return true;
             }
         }
-        if self.mention_patterns.is_empty() {
-            return false;
-        }
-        let text = message.text();
-        self.mention_patterns.iter().any(|pattern| pattern.matches(&text))
+        !self.mention_patterns.is_empty() && self.mention_patterns.match_in(&message.text())
     }
 }
 

@@ -1,25 +1,46 @@
-//! An entry of `mention_patterns`: a word, or a regular expression.
+//! `mention_patterns`: words, and regular expressions.
 
-use imsgd_plugin::text::has_words;
+use imsgd_plugin::Words;
 use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
 
-/// Without any of the signs of regular expressions it is a word (or some), found whole and in any case:
+/// Without any of the signs of regular expressions, a pattern is a word (or some), found whole and in any case:
 /// `max` is not in `maximum`. With them it is a regular expression in any case, found anywhere, as gateways
 /// have it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "Vec<Pattern>")]
+pub(crate) struct Patterns {
+    words: Words,
+    regexes: Vec<Regex>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) enum Pattern {
+enum Pattern {
     Words(String),
     Regex(Regex),
 }
 
-impl Pattern {
-    pub(crate) fn matches(&self, text: &str) -> bool {
-        match self {
-            Self::Words(words) => has_words(text, words),
-            Self::Regex(regex) => regex.is_match(text),
+impl Patterns {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.regexes.is_empty()
+    }
+
+    pub(crate) fn match_in(&self, text: &str) -> bool {
+        self.words.stand_in(text) || self.regexes.iter().any(|regex| regex.is_match(text))
+    }
+}
+
+impl From<Vec<Pattern>> for Patterns {
+    fn from(patterns: Vec<Pattern>) -> Self {
+        let (mut words, mut regexes) = (Vec::new(), Vec::new());
+        for pattern in patterns {
+            match pattern {
+                Pattern::Words(some) => words.push(some),
+                Pattern::Regex(regex) => regexes.push(regex),
+            }
         }
+        Self { words: Words::new(words), regexes }
     }
 }
 
@@ -31,7 +52,7 @@ impl TryFrom<String> for Pattern {
             return Err("an empty pattern would match everything".into());
         }
         if !pattern.contains(|c| r"\^$.|?*+()[]{}".contains(c)) {
-            return Ok(Self::Words(pattern.trim().to_owned()));
+            return Ok(Self::Words(pattern));
         }
         RegexBuilder::new(&pattern)
             .case_insensitive(true)
@@ -47,7 +68,7 @@ mod tests {
 
     fn check(pattern: &str, text: &str, expected: bool) {
         let parsed = Pattern::try_from(pattern.to_owned()).expect(pattern);
-        assert_eq!(parsed.matches(text), expected, "{pattern} in {text}");
+        assert_eq!(Patterns::from(vec![parsed]).match_in(text), expected, "{pattern} in {text}");
     }
 
     #[test]

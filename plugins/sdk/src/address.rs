@@ -1,49 +1,56 @@
 //! Entries of lists such as `allow_from`: who, or which chat, is meant.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use crate::{Chat, Message, host};
 
-/// A list of [`Entry`]s, read from a list of strings.
+/// A list of [`Entry`]s, read from a list of strings. However long, it is not gone through for each message.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(try_from = "Vec<String>")]
-pub struct Entries(Vec<Entry>);
+pub struct Entries {
+    has_anyone: bool,
+    addresses: BTreeSet<String>,
+    chats: Vec<ChatEntry>,
+}
 
 impl Entries {
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        !self.has_anyone && self.addresses.is_empty() && self.chats.is_empty()
     }
 
     /// Whether the message's sender or chat is listed.
     pub fn matches(&self, message: &Message) -> bool {
-        if self.0.is_empty() {
-            return false;
-        }
-        let sender = message.sender().address();
-        self.0.iter().any(|entry| match entry {
-            Entry::Anyone => true,
-            Entry::Address(address) => *address == sender,
-            _ => false,
-        }) || self.matches_chat(message)
+        // Each question to the host has its price.
+        self.has_anyone
+            || !self.addresses.is_empty() && self.addresses.contains(&message.sender().address())
+            || self.matches_chat(message)
     }
 
     /// Whether the message's chat is listed, whoever its sender is.
     pub fn matches_chat(&self, message: &Message) -> bool {
-        let mut chats = self.0.iter().filter_map(Entry::chat).peekable();
-        // Most lists name no chat, and each question to the host has its price.
-        if chats.peek().is_none() {
+        if self.chats.is_empty() {
             return false;
         }
         let chat = message.chat();
-        chats.any(|entry| entry.matches(&chat))
+        self.chats.iter().any(|entry| entry.matches(&chat))
     }
 }
 
 impl TryFrom<Vec<String>> for Entries {
     type Error = String;
 
-    fn try_from(entries: Vec<String>) -> Result<Self, String> {
-        entries.iter().map(|entry| Entry::parse(entry)).collect::<Result<_, _>>().map(Self)
+    fn try_from(list: Vec<String>) -> Result<Self, String> {
+        let mut entries = Self::default();
+        for entry in list {
+            match Entry::parse(&entry)? {
+                Entry::Anyone => entries.has_anyone = true,
+                Entry::Address(address) => drop(entries.addresses.insert(address)),
+                Entry::Chat(chat) => entries.chats.push(chat),
+            }
+        }
+        Ok(entries)
     }
 }
 
@@ -87,13 +94,6 @@ impl Entry {
         host::normalize(entry).map(Self::Address).ok_or_else(|| {
             format!("`{raw}` is no phone number, e-mail address, chat (`chat_id:42`, `chat_guid:…`, `chat_identifier:…`) or `*`")
         })
-    }
-
-    fn chat(&self) -> Option<&ChatEntry> {
-        match self {
-            Self::Chat(chat) => Some(chat),
-            _ => None,
-        }
     }
 }
 

@@ -2,13 +2,13 @@
 //! [`export_policy!`]. Nothing of WIT or of the component model shows.
 //!
 //! ```
-//! use imsgd_plugin::{Filter, Message, Policy, Verdict, export_policy, text};
+//! use imsgd_plugin::{Filter, Message, Policy, Verdict, Words, export_policy};
 //! use serde::Deserialize;
 //!
 //! #[derive(Deserialize)]
 //! #[serde(deny_unknown_fields)]
 //! struct Config {
-//!     words: Vec<String>,
+//!     words: Words,
 //! }
 //!
 //! struct Muted(Config);
@@ -22,8 +22,7 @@
 //!
 //! impl Filter for Muted {
 //!     fn filter(&self, message: &Message) -> Verdict {
-//!         let said = message.text();
-//!         match self.0.words.iter().any(|word| text::has_words(&said, word)) {
+//!         match self.0.words.stand_in(&message.text()) {
 //!             true => Verdict::Drop("muted_word".into()),
 //!             false => Verdict::Pass,
 //!         }
@@ -42,7 +41,7 @@
 //! | lists of people and chats, as `allow_from` | [`address::Entries`] |
 //! | state that outlives a restart | [`store`], [`store::Table`] |
 //! | the time, random bytes, spelling of addresses, a log | [`host`] |
-//! | words in a text | [`text::has_words`] |
+//! | words in a text | [`Words`] |
 //! | lengths of time in the configuration | [`Period`] |
 //! | codes for people | [`random_code`], [`fold_code`] |
 //! | a route for each sender | [`DmScope`] |
@@ -90,3 +89,4 @@ pub use policy::{Allowlist, Chunking, Filter, Group, Pairing, Policy};
 pub use route::DmScope;
 #[cfg(not(target_arch = "wasm32"))]
 pub use testing::{Attachment, Chat, Message, Person};
+pub use text::Words;

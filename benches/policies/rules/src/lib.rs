@@ -3,6 +3,13 @@
 
 use std::collections::HashSet;
 
+/// As policies have it, and without the rest of the SDK, which is for components alone.
+#[path = "../../../../plugins/sdk/src/text.rs"]
+#[allow(dead_code, unused_imports, unreachable_pub, reason = "policies and tests have more of it")]
+mod text;
+
+use text::Words;
+
 /// Who may write: addresses, compared as they are.
 pub struct Senders(HashSet<String>);
 
@@ -17,16 +24,15 @@ impl Senders {
 }
 
 /// What is looked for in texts, in any case: ways to address somebody, words that nobody wants to read.
-pub struct Patterns(Vec<String>);
+pub struct Patterns(Words);
 
 impl Patterns {
     pub fn new(list: impl IntoIterator<Item = String>) -> Self {
-        Self(list.into_iter().map(|pattern| pattern.to_lowercase()).collect())
+        Self(Words::new(list))
     }
 
     /// Is one of them in `text`?
     pub fn are_in(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
-        self.0.iter().any(|pattern| text.contains(pattern.as_str()))
+        self.0.occur_in(text)
     }
 }

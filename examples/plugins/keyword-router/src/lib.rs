@@ -3,7 +3,7 @@
 //! Configuration: `rules`, each with a `route` and `words`, `from`, or both. Keeps nothing in the store.
 
 use imsgd_plugin::address::Entries;
-use imsgd_plugin::{Filter, Message, Policy, Verdict, export_policy, text};
+use imsgd_plugin::{Filter, Message, Policy, Verdict, Words, export_policy};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -19,7 +19,7 @@ struct Rule {
     route: String,
     /// Any of them will do, whole and in any case.
     #[serde(default)]
-    words: Vec<String>,
+    words: Words,
     /// Numbers, e-mail addresses and chats, as in `allow_from`.
     #[serde(default)]
     from: Entries,
@@ -34,9 +34,6 @@ impl Policy for Router {
         for (number, rule) in config.rules.iter().enumerate() {
             if rule.words.is_empty() && rule.from.is_empty() {
                 return Err(format!("rules[{number}]: needs words, from, or both: it would take every message"));
-            }
-            if rule.words.iter().any(|word| word.trim().is_empty()) {
-                return Err(format!("rules[{number}].words: an empty word is in every message"));
             }
             if rule.route.trim().is_empty() {
                 return Err(format!("rules[{number}].route: must not be empty"));
@@ -58,7 +55,7 @@ impl Filter for Router {
 
 impl Rule {
     fn fits(&self, message: &Message, said: &str) -> bool {
-        let by_words = self.words.is_empty() || self.words.iter().any(|word| text::has_words(said, word));
+        let by_words = self.words.is_empty() || self.words.stand_in(said);
         by_words && (self.from.is_empty() || self.from.matches(message))
     }
 }
@@ -104,7 +101,7 @@ mod tests {
             (r#"{"rules": [{"route": "all", "words": [" "]}]}"#, "rules[0].words: an empty word"),
             (r#"{"rules": [{"route": "", "words": ["a"]}]}"#, "rules[0].route"),
         ] {
-            let error = Router::configure(parse_config(config).expect(config)).err().expect("refused");
+            let error = parse_config(config).and_then(Router::configure).err().expect("refused");
             assert!(error.starts_with(words), "{error}");
         }
     }

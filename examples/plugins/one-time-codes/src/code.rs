@@ -1,34 +1,39 @@
 //! Whether a text has a login code in it: four to eight digits, and words that say so.
 
-/// In lower case, in the languages that most such messages are in.
-const SIGNS: [&str; 22] = [
-    "code",
-    "passcode",
-    "otp",
-    "one-time",
-    "one time",
-    "verification",
-    "verify",
-    "verifying",
-    "2fa",
-    "two-factor",
-    "authentication",
-    "login",
-    "log in",
-    "sign in",
-    "sign-in",
-    "pin",
-    "bestätigungscode",
-    "sicherheitscode",
-    "código",
-    "codice",
-    "einmalpasswort",
-    "tan",
-];
+use std::sync::LazyLock;
+
+use imsgd_plugin::Words;
+
+/// In the languages that most such messages are in.
+static SIGNS: LazyLock<Words> = LazyLock::new(|| {
+    Words::new([
+        "code",
+        "passcode",
+        "otp",
+        "one-time",
+        "one time",
+        "verification",
+        "verify",
+        "verifying",
+        "2fa",
+        "two-factor",
+        "authentication",
+        "login",
+        "log in",
+        "sign in",
+        "sign-in",
+        "pin",
+        "bestätigungscode",
+        "sicherheitscode",
+        "código",
+        "codice",
+        "einmalpasswort",
+        "tan",
+    ])
+});
 
 pub(crate) fn is_in(text: &str) -> bool {
-    has_bound_code(text)
-        || SIGNS.iter().any(|sign| imsgd_plugin::text::has_words(text, sign)) && words(text).any(is_code)
+    has_bound_code(text) || SIGNS.stand_in(text) && words(text).any(is_code)
 }
 
 /// As Apple and Google have agreed on: the last line is `@example.com #123456`.

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use imsgd_plugin::Chat;
 use imsgd_plugin::address::{ChatEntry, Entries};
-use imsgd_plugin::parse_config;
+use imsgd_plugin::{Chat, Words, parse_config};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -23,7 +22,7 @@ pub(crate) struct Channel {
     group_allow_from: Option<People>,
     pub(crate) groups: BTreeMap<String, GroupTable>,
     /// Words. A gateway has them elsewhere, under `messages.groupChat`.
-    pub(crate) mention_patterns: Vec<String>,
+    pub(crate) mention_patterns: Words,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]

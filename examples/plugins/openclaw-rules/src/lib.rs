@@ -4,7 +4,7 @@
 //! gateway's other keys are left alone. Keeps nothing in the store. Rejects with `dm_disabled`, `not_in_allow_from`,
 //! `group_disabled`, `group_not_listed` or `sender_not_in_group_allow_from`.
 
-use imsgd_plugin::{Admission, Allowlist, Decision, Group, Message, Policy, export_policy, host, text};
+use imsgd_plugin::{Admission, Allowlist, Decision, Group, Message, Policy, export_policy, host};
 
 mod channel;
 
@@ -71,10 +71,7 @@ impl Rules {
             let ours = message.chat().own_addresses();
             mentions.iter().any(|address| ours.contains(address))
         };
-        is_marked || {
-            let said = message.text();
-            self.0.mention_patterns.iter().any(|pattern| text::has_words(&said, pattern))
-        }
+        is_marked || { self.0.mention_patterns.stand_in(&message.text()) }
     }
 }
 

@@ -3,9 +3,11 @@
 //! Configuration: `label_at`, `drop_at`, `trusted`. Labels `spam_suspect`, or drops with `spam`. Keeps of each sender in
 //! the store, under `sender/<address>`, when they wrote and hashes of what they wrote; no text.
 
+use std::sync::LazyLock;
+
 use imsgd_plugin::address::Entries;
 use imsgd_plugin::store::Table;
-use imsgd_plugin::{Filter, Message, Policy, Verdict, export_policy, host, text};
+use imsgd_plugin::{Filter, Message, Policy, Verdict, Words, export_policy, host};
 use serde::{Deserialize, Serialize};
 
 /// Who has written so far. Bounded, as strangers decide how many there are.
@@ -21,20 +23,24 @@ const MOST_TEXTS: usize = 5;
 const MINUTE: u64 = 60_000;
 const DAY: u64 = 24 * 60 * MINUTE;
 
-const PROMISES: [&str; 12] = [
-    "act now",
-    "claim",
-    "congratulations",
-    "crypto",
-    "free",
-    "gift card",
-    "investment",
-    "limited time",
-    "loan",
-    "prize",
-    "winner",
-    "you have won",
-];
+/// Each counts.
+static PROMISES: LazyLock<Vec<Words>> = LazyLock::new(|| {
+    let promises = [
+        "act now",
+        "claim",
+        "congratulations",
+        "crypto",
+        "free",
+        "gift card",
+        "investment",
+        "limited time",
+        "loan",
+        "prize",
+        "winner",
+        "you have won",
+    ];
+    promises.iter().map(|promise| Words::new([promise])).collect()
+});
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -100,7 +106,7 @@ impl Filter for SpamScore {
 /// Links, promises, shouting.
 fn of_text(said: &str) -> u32 {
     let links = said.split_whitespace().filter(|word| is_link(word)).count();
-    let promises = PROMISES.iter().filter(|promise| text::has_words(said, promise)).count();
+    let promises = PROMISES.iter().filter(|promise| promise.stand_in(said)).count();
     let letters = said.chars().filter(|c| c.is_alphabetic()).count();
     let capitals = said.chars().filter(|c| c.is_uppercase()).count();
     let is_shouting = letters >= 12 && capitals * 10 >= letters * 7;

@@ -2,20 +2,20 @@
 //!
 //! Configuration: `words`. Keeps `dropped` in the store. Drops with the reason `muted_word`.
 
-use imsgd_plugin::{Filter, Message, Policy, Verdict, export_policy, store, text};
+use imsgd_plugin::{Filter, Message, Policy, Verdict, Words, export_policy, store};
 use serde::Deserialize;
 
 /// The plugin's own table of imsgd's configuration. A key that is not here is refused, and the error names the nearest.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Config {
-    words: Vec<String>,
+    words: Words,
 }
 
 /// What holds where the configuration says nothing.
 impl Default for Config {
     fn default() -> Self {
-        Self { words: vec!["unsubscribe".into()] }
+        Self { words: Words::new(["unsubscribe"]) }
     }
 }
 
@@ -27,8 +27,8 @@ impl Policy for Mute {
 
     /// An error refuses the plugin, and the version that ran before stays: say which key is wrong.
     fn configure(config: Config) -> Result<Self, String> {
-        match config.words.iter().any(|word| word.trim().is_empty()) {
-            true => Err("words: an empty word is in every message".into()),
+        match config.words.is_empty() {
+            true => Err("words: there are none, so nothing would be muted".into()),
             false => Ok(Self(config)),
         }
     }
@@ -38,7 +38,7 @@ impl Filter for Mute {
     /// Asked about every message that was admitted. There are `Verdict::Route` and `Verdict::Label`, too.
     fn filter(&self, message: &Message) -> Verdict {
         let said = message.text();
-        if !self.0.words.iter().any(|word| text::has_words(&said, word)) {
+        if !self.0.words.stand_in(&said) {
             return Verdict::Pass;
         }
         // Outlives a restart, and is written together with the verdict or not at all.

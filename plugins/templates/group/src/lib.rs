@@ -2,7 +2,7 @@
 //!
 //! Configuration: `chats`, `names`. Keeps nothing in the store. Leaves groups that are not listed to the next policy.
 
-use imsgd_plugin::{Decision, Entries, Group, Message, Policy, export_policy, text};
+use imsgd_plugin::{Decision, Entries, Group, Message, Policy, Words, export_policy};
 use serde::Deserialize;
 
 /// The plugin's own table of imsgd's configuration. A key that is not here is refused, and the error names the nearest.
@@ -12,13 +12,13 @@ struct Config {
     /// Groups as `chat_id:42`, `chat_guid:…` or `chat_identifier:…`, or `*` for all.
     chats: Entries,
     /// Words that mean us, beside Messages' own @mention.
-    names: Vec<String>,
+    names: Words,
 }
 
 /// What holds where the configuration says nothing.
 impl Default for Config {
     fn default() -> Self {
-        Self { chats: Entries::default(), names: vec!["bot".into()] }
+        Self { chats: Entries::default(), names: Words::new(["bot"]) }
     }
 }
 
@@ -28,12 +28,10 @@ struct Named(Config);
 impl Policy for Named {
     type Config = Config;
 
-    /// An error refuses the plugin, and the version that ran before stays: say which key is wrong.
+    /// An error refuses the plugin, and the version that ran before stays. What cannot be, as an empty name, is refused
+    /// by the types of [`Config`] and does not come here.
     fn configure(config: Config) -> Result<Self, String> {
-        match config.names.iter().any(|name| name.trim().is_empty()) {
-            true => Err("names: an empty name is in every message".into()),
-            false => Ok(Self(config)),
-        }
+        Ok(Self(config))
     }
 }
 
@@ -58,8 +56,7 @@ impl Named {
         if message.mentions().iter().any(|mentioned| ours.contains(mentioned)) {
             return true;
         }
-        let said = message.text();
-        self.0.names.iter().any(|name| text::has_words(&said, name))
+        self.0.names.stand_in(&message.text())
     }
 }
 
