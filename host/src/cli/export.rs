@@ -150,7 +150,9 @@ impl Source {
             None => {
                 let alone = Alone::new(config)?;
                 for _ in 0..count {
-                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                    // With two threads that read in turn, each would have the other's memory in its caches.
+                    let mut runtime = tokio::runtime::Builder::new_current_thread();
+                    let runtime = runtime.enable_all().max_blocking_threads(1).build()?;
                     sources.push(Source::Ourselves(alone.another(), runtime));
                 }
             }
