@@ -39,20 +39,23 @@ pub fn run(report: &mut Report) -> Result<()> {
             LARGE.0, LARGE.1, SMALL.1, SMALL.0
         ),
     );
-    for (small, large) in small.times.iter().zip(&large.times) {
-        let growth = large.1.median().as_secs_f64() / small.1.median().as_secs_f64().max(1e-9);
-        let row = Row::times(large.0, &large.1).ratio("growth", growth);
-        let is_reached = large.1.median() <= PAGE && growth <= GROWTH;
-        report.row(match PAGES.contains(&large.0) {
+    for ((what, few), (_, many)) in small.times.iter().zip(&large.times) {
+        let growth = many.median().as_secs_f64() / few.median().as_secs_f64().max(1e-9);
+        let row = Row::times(what, many).ratio("growth", growth);
+        let is_reached = many.median() <= PAGE && growth <= GROWTH;
+        report.row(match PAGES.contains(what) {
             true => row.goal("≤ 10 ms, growth ≤ 2×", is_reached),
             false => row,
         });
+        if *what == AFTER_EACH {
+            unread_rows(report, &small, &large);
+        }
     }
     report.note("A search reads texts from the newest on until it has its hits; statistics read all there are.");
     report.note(format!(
         "After a new message, the index of unread rows is read again: {} of them, {} in the small database. Without that, the list \
          would have to trust that nobody has read anything since.",
-        large.unread, small.unread
+        large.index.rows, small.index.rows
     ));
     if let (Some(large), Some(small)) = (large.reads, small.reads) {
         report.note(format!(
@@ -100,9 +103,45 @@ fn replayed(report: &mut Report, answer: &Value, messages: usize) -> Result<()> 
     Ok(())
 }
 
+/// What of the list after a new message grows, and the list without it.
+fn unread_rows(report: &mut Report, small: &Measured, large: &Measured) {
+    let growth = |small: Duration, large: Duration| large.as_secs_f64() / small.as_secs_f64().max(1e-9);
+    let index = |of: &Measured| of.index.times.median();
+    report.row(
+        Row::times("of that: reading the index of unread rows", &large.index.times)
+            .ratio("growth", growth(index(small), index(large))),
+    );
+    let list = |of: &Measured| of.times.iter().find(|(what, _)| *what == AFTER_EACH).map(|(_, times)| times.median());
+    if let (Some(list_small), Some(list_large)) = (list(small), list(large)) {
+        let [small, large] = [list_small.saturating_sub(index(small)), list_large.saturating_sub(index(large))];
+        report.row(Row::new("of that: all the rest").time("median", large).ratio("growth", growth(small, large)));
+    }
+}
+
+/// The index of unread rows, read through.
+struct Index {
+    rows: usize,
+    times: Times,
+}
+
+impl Index {
+    fn read(server: &Server) -> Result<Index> {
+        let connection = Connection::open_with_flags(server.db(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut statement =
+            connection.prepare("SELECT m.ROWID FROM message m WHERE m.is_read = 0 AND m.is_from_me = 0")?;
+        let mut rows = 0;
+        let times = Times::of(&[(); 50], |()| {
+            let ids: Vec<i64> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+            rows = ids.len();
+            Ok(())
+        })?;
+        Ok(Index { rows, times })
+    }
+}
+
 struct Measured {
     times: Vec<(&'static str, Times)>,
-    unread: i64,
+    index: Index,
     /// Of a page of messages.after.
     reads: Option<u64>,
     idle: Option<(u64, u64)>,
@@ -148,12 +187,8 @@ fn all((chats, messages): (usize, usize)) -> Result<Measured> {
     let peak = server.memory();
     let replay = client.call("policy.replay", json!({"config": CANDIDATE}))?;
     let peak_with_replay = server.memory();
-    let unread = Connection::open_with_flags(server.db(), OpenFlags::SQLITE_OPEN_READ_ONLY)?.query_row(
-        "SELECT COUNT(*) FROM message WHERE is_read = 0 AND is_from_me = 0",
-        [],
-        |row| row.get(0),
-    )?;
-    Ok(Measured { times, unread, reads, idle, peak, replay, peak_with_replay })
+    let index = Index::read(&server)?;
+    Ok(Measured { times, index, reads, idle, peak, replay, peak_with_replay })
 }
 
 fn calls(client: &mut Client, method: &str, requests: &[Value]) -> Result<Times> {
