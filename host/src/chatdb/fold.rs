@@ -1,12 +1,14 @@
 //! The two rows of a sent link, the text and its preview, as one message.
 
+use jiff::SignedDuration;
+
 use super::row::MessageRow;
 use crate::message::{Message, UrlPreview};
 
 pub(super) const URL_BALLOON: &str = "com.apple.messages.URLBalloonProvider";
 
 /// How long after the text Messages writes its preview.
-const MAX_DELAY_NANOSECONDS: i128 = 5_000_000_000;
+pub(super) const MAX_DELAY: SignedDuration = SignedDuration::from_secs(5);
 
 pub(super) fn is_preview(row: &MessageRow) -> bool {
     is_preview_message(&row.message)
@@ -26,14 +28,14 @@ pub(super) fn has_link(text: &Message, preview: &Message) -> bool {
 pub(super) fn belongs(preview: &MessageRow, text: &MessageRow) -> bool {
     let (p, t) = (&preview.message, &text.message);
     let same_handle = preview.handle_id == 0 || text.handle_id == 0 || preview.handle_id == text.handle_id;
-    let delay = p.sent_at.as_nanosecond() - t.sent_at.as_nanosecond();
+    let delay = p.sent_at.duration_since(t.sent_at);
     is_preview(preview)
         && t.balloon_bundle_id.is_none()
         && p.is_from_me == t.is_from_me
         && p.sender == t.sender
         && same_handle
         && p.id > t.id
-        && (0..=MAX_DELAY_NANOSECONDS).contains(&delay)
+        && (SignedDuration::ZERO..=MAX_DELAY).contains(&delay)
         && (names(p, t) || url(p).is_some_and(|url| contains_url(&t.text, url)))
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use rusqlite::params_from_iter;
 
 use super::load::Loader;
+use super::previews::Texts;
 use super::row::{self, MessageRow};
 use super::stretch::Stretch;
 use super::{ChatDb, Error, fold, previews, reactions};
@@ -157,8 +159,15 @@ impl<'query> Scan<'query> {
 
     /// Attaches the previews that follow the last texts of the page. The next page will pass over them.
     fn attach_following(&mut self, db: &ChatDb) -> rusqlite::Result<()> {
-        let chats: Vec<i64> = self.texts.iter().filter(|(_, text)| text.is_some()).map(|(chat, _)| chat.0).collect();
-        for chat in previews::may_follow(db, &chats, self.next)? {
+        let texts = self.texts.iter().filter_map(|(chat, text)| Some((chat.0, &self.shown[(*text)?])));
+        let date = |row: &MessageRow| row.has_date.then_some(row.message.sent_at);
+        let (chats, dates): (Vec<i64>, Vec<Option<Timestamp>>) = texts.map(|(chat, row)| (chat, date(row))).unzip();
+        if chats.is_empty() {
+            return Ok(());
+        }
+        let sent = dates.iter().min().copied().flatten().zip(dates.iter().max().copied().flatten());
+        let texts = Texts { chats: &chats, sent, read: self.next };
+        for chat in previews::may_follow(db, &texts)? {
             if let Some(Some(index)) = self.texts.get(&chat) {
                 previews::attach_following(db, chat, &mut self.shown[*index], self.next)?;
             }

@@ -1,11 +1,13 @@
 //! Finding the other row of a link that was sent: the text of a preview, the previews of a text.
 
+use jiff::Timestamp;
 use rusqlite::params;
 
 use super::load::json;
-use super::row::{self, MessageRow};
+use super::row::{self, MessageRow, integer};
 use super::schema::Table;
 use super::{ChatDb, fold};
+use crate::decode::date;
 use crate::message::{ChatId, Message, RowId};
 
 /// How many rows before a preview are looked at to find its text. More previews and tapbacks than this never stand
@@ -54,8 +56,63 @@ pub(super) fn text_of(db: &ChatDb, chat: ChatId, preview: &MessageRow) -> rusqli
     Ok(None)
 }
 
-/// Those of `chats` whose first row after row `after` may be a preview, or a tapback before one.
-pub(super) fn may_follow(db: &ChatDb, chats: &[i64], after: RowId) -> rusqlite::Result<Vec<ChatId>> {
+/// The last texts of some chats, and which previews of them were read with them.
+pub(super) struct Texts<'chats> {
+    pub chats: &'chats [i64],
+    /// When the first and the last were sent. `None` where one of them has no date.
+    pub sent: Option<(Timestamp, Timestamp)>,
+    /// All rows up to this one were read.
+    pub read: RowId,
+}
+
+/// Chats of `texts` in which there may be further previews of these.
+pub(super) fn may_follow(db: &ChatDb, texts: &Texts<'_>) -> rusqlite::Result<Vec<ChatId>> {
+    match sent_with(db, texts)? {
+        Some(rows) if rows.is_empty() => Ok(Vec::new()),
+        Some(rows) => with_previews(db, &rows),
+        None => by_next_row(db, texts),
+    }
+}
+
+/// Dates that are looked at before each chat is looked at instead: a single odd one may be years from the others.
+const MOST_DATES: usize = 10_000;
+
+/// Rows that are not read yet and have a date as previews of `texts` must have. From the index of dates alone, as rows
+/// are nearly always written in the order of these.
+fn sent_with(db: &ChatDb, texts: &Texts<'_>) -> rusqlite::Result<Option<Vec<i64>>> {
+    let Some((first, last)) = texts.sent else { return Ok(None) };
+    let last = last.saturating_add(fold::MAX_DELAY).unwrap_or(Timestamp::MAX);
+    let mut statement = db.prepare(
+        "SELECT m.ROWID FROM message m WHERE m.date BETWEEN ?1 AND ?2
+         UNION ALL SELECT m.ROWID FROM message m WHERE m.date BETWEEN ?3 AND ?4",
+    )?;
+    let dates = [date::to_column(first), date::to_column(last), date::to_old_column(first), date::to_old_column(last)];
+    let mut rows = statement.query(dates)?;
+    let (mut found, mut seen) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        seen += 1;
+        if seen > MOST_DATES {
+            return Ok(None);
+        }
+        found.extend(integer(row, 0).filter(|id| *id > texts.read.0));
+    }
+    Ok(Some(found))
+}
+
+/// The chats of those of `rows` that are previews.
+fn with_previews(db: &ChatDb, rows: &[i64]) -> rusqlite::Result<Vec<ChatId>> {
+    let sql = format!(
+        "SELECT DISTINCT j.chat_id FROM json_each(?1) CROSS JOIN message m ON m.ROWID = json_each.value
+         CROSS JOIN chat_message_join j ON j.message_id = m.ROWID WHERE {} = ?2",
+        db.schema.column(Table::Message, "m", "balloon_bundle_id"),
+    );
+    let mut statement = db.prepare(&sql)?;
+    let found = statement.query_map(params![json(rows), fold::URL_BALLOON], |row| row.get(0).map(ChatId))?;
+    found.collect()
+}
+
+/// Those whose next row may be a preview, or a tapback before one.
+fn by_next_row(db: &ChatDb, texts: &Texts<'_>) -> rusqlite::Result<Vec<ChatId>> {
     let column = |name| db.schema.column(Table::Message, "m", name);
     let sql = format!(
         "SELECT value FROM json_each(?1) WHERE (
@@ -65,7 +122,8 @@ pub(super) fn may_follow(db: &ChatDb, chats: &[i64], after: RowId) -> rusqlite::
         column("associated_message_type"),
     );
     let mut statement = db.prepare(&sql)?;
-    let found = statement.query_map(params![json(chats), after.0, fold::URL_BALLOON], |row| row.get(0).map(ChatId))?;
+    let parameters = params![json(texts.chats), texts.read.0, fold::URL_BALLOON];
+    let found = statement.query_map(parameters, |row| row.get(0).map(ChatId))?;
     found.collect()
 }
 

@@ -30,6 +30,11 @@ pub fn from_seconds(seconds: f64) -> Timestamp {
     Timestamp::from_nanosecond(since_1970).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// The date as a database of before 2017 stores it.
+pub fn to_old_column(date: Timestamp) -> i64 {
+    date.as_second() - EPOCH_SECOND
+}
+
 /// The date as a database of today stores it; dates beyond its range become the nearest that it can hold.
 pub fn to_column(date: Timestamp) -> i64 {
     let nanoseconds = date.as_nanosecond() - i128::from(EPOCH_SECOND) * i128::from(NANOSECONDS);

@@ -128,18 +128,22 @@ fn spans_together_have_what_pages_have_wherever_they_are_cut() {
     fixture.attach(12, 1, "/tmp/a.jpg");
     fixture.message(13).text("without any").to(&[]).write();
     fixture.attach(13, 2, "/tmp/b.jpg");
-    let db = fixture.open();
-    let whole = db.after(&After { include_reactions: true, ..ALL }).unwrap();
-    for count in 1..=14 {
-        let (mut messages, mut since, mut has_more) = (Vec::new(), START, true);
-        while has_more {
-            let span = db.span(since, count).unwrap();
-            messages.extend(span.messages);
-            (since, has_more) = (span.next_rowid, span.has_more);
+    // As the database of today has dates, as one of before 2017 has them, with one missing, and without any.
+    for dates in ["date", "date / 1000000000", "NULLIF(date, (SELECT date FROM message WHERE ROWID = 7))", "NULL"] {
+        fixture.run(&format!("UPDATE message SET date = {dates}"));
+        let db = fixture.open();
+        let whole = db.after(&After { include_reactions: true, ..ALL }).unwrap();
+        for count in 1..=14 {
+            let (mut messages, mut since, mut has_more) = (Vec::new(), START, true);
+            while has_more {
+                let span = db.span(since, count).unwrap();
+                messages.extend(span.messages);
+                (since, has_more) = (span.next_rowid, span.has_more);
+            }
+            let all = |messages: &[Message]| format!("{messages:#?}");
+            assert_eq!(all(&messages), all(&whole.messages), "{dates} {count}");
+            assert_eq!(since, RowId(13), "{dates} {count}");
         }
-        let all = |messages: &[Message]| format!("{messages:#?}");
-        assert_eq!(all(&messages), all(&whole.messages), "{count}");
-        assert_eq!(since, RowId(13), "{count}");
     }
 }
 
