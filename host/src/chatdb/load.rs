@@ -48,12 +48,12 @@ impl<'db> Loader<'db> {
     }
 
     fn attachments(&self, rows: &mut [MessageRow]) -> rusqlite::Result<()> {
-        let ids: Vec<i64> = rows.iter().filter(|row| row.has_attachments).map(|row| row.message.id.0).collect();
-        if ids.is_empty() {
+        let with_some = rows.iter().enumerate().filter(|(_, row)| row.has_attachments);
+        let index: HashMap<RowId, usize> = with_some.map(|(index, row)| (row.message.id, index)).collect();
+        if index.is_empty() {
             return Ok(());
         }
-        let index: HashMap<RowId, usize> =
-            rows.iter().enumerate().map(|(index, row)| (row.message.id, index)).collect();
+        let ids: Vec<i64> = index.keys().map(|id| id.0).collect();
         let sql = format!(
             "SELECT j.message_id, {}
              FROM message_attachment_join j JOIN attachment a ON a.ROWID = j.attachment_id

@@ -1,7 +1,9 @@
 //! Which messages some tapback names: for whoever reads so much that it pays to look at all tapbacks first.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
 
 use super::ChatDb;
 use super::row::str;
@@ -15,7 +17,7 @@ pub(super) struct Named {
     version: i64,
     hasher: RandomState,
     /// Hashes of guids; `None` where there are too many.
-    guids: Option<HashSet<u64>>,
+    guids: Option<HashSet<u64, RandomState>>,
 }
 
 impl Named {
@@ -32,7 +34,7 @@ impl Named {
         let mut statement =
             db.prepare("SELECT m.associated_message_guid FROM message m WHERE m.associated_message_guid > ''")?;
         let mut rows = statement.query([])?;
-        let (hasher, mut guids) = (RandomState::new(), HashSet::new());
+        let (hasher, mut guids) = (RandomState::default(), HashSet::default());
         while let Some(row) = rows.next()? {
             if guids.len() == MOST {
                 return Ok(Named { version, hasher, guids: None });

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use rusqlite::params_from_iter;
 
@@ -80,12 +81,12 @@ struct Scan<'query> {
     next: RowId,
     /// For each chat seen on this page, where in `shown` the text stands that the next preview may belong to; `None`
     /// after a preview that did not belong.
-    texts: HashMap<ChatId, Option<usize>>,
+    texts: HashMap<ChatId, Option<usize>, RandomState>,
 }
 
 impl<'query> Scan<'query> {
     fn new(query: &'query After, until: RowId) -> Scan<'query> {
-        Scan { query, until, shown: Vec::new(), next: query.since, texts: HashMap::new() }
+        Scan { query, until, shown: Vec::new(), next: query.since, texts: HashMap::default() }
     }
 
     /// Consumes rows up to the first that has no room on the page; returns whether there is one. `complete` adds to each
