@@ -83,8 +83,8 @@ pub fn run(report: &mut Report) -> Result<()> {
         "On one processor a message costs imsgd less than it costs the quickest of the others, which give less of it, but not a \
          third. What SQLite takes at the least is a row above; the rest is finding chats, attachments, reactions and what is \
          answered, reading bodies, and JSON, which is what one processor takes beyond reading. There is a reader for each \
-         processor, up to eight, and they share nothing but the printer: to pass this, there have to be more than two processors, \
-         or less has to be said of a message.",
+         processor, up to eight, and they share nothing but the printer. To be quicker, there have to be more than two \
+         processors, or less has to be said of a message.",
     );
     report.note(
         "Rows of the database that are changes of a group's name, picture or members are no messages to imsgd, as in `imsg`; others \
