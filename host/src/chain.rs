@@ -317,11 +317,15 @@ impl Chain {
     pub fn stages(&self) -> String {
         let mut stages = String::with_capacity(self.members.len() * 16);
         for member in &self.members {
-            if let Some(took) = member.took {
-                let space = if stages.is_empty() { "" } else { " " };
-                // Writing into a String does not fail.
-                let _ = write!(stages, "{space}{}={}", member.name, took.as_micros());
+            let Some(took) = member.took else { continue };
+            if !stages.is_empty() {
+                stages.push(' ');
             }
+            stages.push_str(&member.name);
+            stages.push('=');
+            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            // Writing into a String does not fail.
+            let _ = write!(stages, "{micros}");
         }
         stages
     }
